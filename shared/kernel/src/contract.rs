@@ -1,0 +1,214 @@
+//! What a job must give, and what a strategy must do with it.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::ffi::OsString;
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::{KeyError, Outcome};
+
+/// A keyed job: independent keys, each of which expands to one output.
+///
+/// Both bounds are the price of threads. `Sync` because several threads call [`expand`](Workload::expand) on one
+/// workload at a time, so that an `Rc` inside it does not compile:
+///
+/// ```compile_fail,E0277
+/// struct Shared(std::rc::Rc<Vec<f64>>);
+///
+/// impl kernel::Workload for Shared {
+///     type Output = f64;
+///     fn keys(&self) -> usize {
+///         self.0.len()
+///     }
+///     fn expand(&self, index: usize) -> f64 {
+///         self.0[index]
+///     }
+/// }
+/// ```
+///
+/// and an `Arc` does:
+///
+/// ```
+/// struct Shared(std::sync::Arc<Vec<f64>>);
+///
+/// impl kernel::Workload for Shared {
+///     type Output = f64;
+///     fn keys(&self) -> usize {
+///         self.0.len()
+///     }
+///     fn expand(&self, index: usize) -> f64 {
+///         self.0[index]
+///     }
+/// }
+/// ```
+///
+/// `Output: Send` because the output is made on one thread and kept on another; a lock's guard must not travel so:
+///
+/// ```compile_fail,E0277
+/// struct Guarded(&'static std::sync::Mutex<f64>);
+///
+/// impl kernel::Workload for Guarded {
+///     type Output = std::sync::MutexGuard<'static, f64>;
+///     fn keys(&self) -> usize {
+///         1
+///     }
+///     fn expand(&self, _: usize) -> Self::Output {
+///         self.0.lock().unwrap()
+///     }
+/// }
+/// ```
+pub trait Workload: Send + Sync + 'static {
+    /// What one key expands to.
+    type Output: Send + 'static;
+
+    /// How many keys there are. Their indices are `0..keys()`.
+    fn keys(&self) -> usize;
+
+    /// The output of key `index`: the same index gives the same output on any thread, in any process, in any order.
+    ///
+    /// # Panics
+    ///
+    /// As the job likes: strategies call [`attempt`](Workload::attempt), which makes a panic that key's outcome.
+    fn expand(&self, index: usize) -> Self::Output;
+
+    /// [`expand`](Workload::expand), with a panic caught and made the key's outcome, so that every strategy treats one
+    /// the same way. The panic hook runs as usual.
+    fn attempt(&self, index: usize) -> Outcome<Self::Output> {
+        panic::catch_unwind(AssertUnwindSafe(|| self.expand(index))).map_err(KeyError::from_panic)
+    }
+}
+
+/// A workload whose outcomes can be checked byte by byte: what the command line needs, and a library user does not.
+///
+/// All bytes are little endian.
+pub trait Verifiable: Workload {
+    /// The key itself.
+    fn key_bytes(&self, index: usize) -> [u8; 8];
+
+    /// An output's bytes.
+    fn output_bytes<'a>(&self, output: &'a Self::Output) -> Cow<'a, [u8]>;
+
+    /// How many bytes the whole output of key `index` has.
+    fn output_size(&self, index: usize) -> u64;
+
+    /// The bytes of all outputs together. Wider than memory, so that it can be compared with what there is.
+    fn total_size(&self) -> u128;
+}
+
+/// What outlives one batch: threads, a runtime, worker processes. `Drop` stops it all.
+pub trait Strategy: Sized + Send {
+    /// Whether keys run in processes of their own. It takes that to stop a key that runs past its deadline, so only
+    /// these strategies accept one.
+    const PROCESSES: bool = false;
+
+    /// Starts what all batches share.
+    ///
+    /// # Errors
+    ///
+    /// When nothing could be started. A strategy that got a part of what it asked for goes on with it, and says so in
+    /// [`shortfall`](Strategy::shortfall).
+    fn start(context: &Context) -> Result<Self, StartError>;
+
+    /// Why fewer workers run than were asked for, if so.
+    fn shortfall(&self) -> Option<&StartError> {
+        None
+    }
+}
+
+/// One way to run the keys of a `W`. With `start` and `Drop`, the notebook's three cells: setup, execution, `del`.
+///
+/// The bounds on `W` say what may cross the boundary that the strategy puts around a key. Threads take any
+/// [`Workload`]; processes ask in addition that it can be serialised.
+pub trait Runs<W: Workload>: Strategy {
+    /// One outcome per key, in key order. A key that fails is that key's failure alone: nothing else is lost.
+    fn run(&mut self, workload: &Arc<W>) -> Vec<Outcome<W::Output>>;
+}
+
+/// What a strategy is told when it starts.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Context {
+    /// How many keys run at once. The command line passes the smaller of this and the number of keys.
+    pub workers: NonZeroUsize,
+    /// How to start a worker process.
+    pub worker_command: WorkerCommand,
+    /// How long one key may run. Only strategies with [`Strategy::PROCESSES`] can keep it.
+    pub deadline: Option<Duration>,
+}
+
+impl Context {
+    /// `workers` keys at once, worker processes that are this program again, no deadline.
+    pub fn new(workers: NonZeroUsize) -> Self {
+        Context { workers, worker_command: WorkerCommand::this_program(), deadline: None }
+    }
+
+    /// The same with another command for worker processes.
+    pub fn with_worker_command(self, worker_command: WorkerCommand) -> Self {
+        Context { worker_command, ..self }
+    }
+
+    /// The same with a deadline for each key.
+    pub fn with_deadline(self, deadline: Option<Duration>) -> Self {
+        Context { deadline, ..self }
+    }
+}
+
+/// The command that starts a worker process. What makes the process a worker is an argument that is added to it, never
+/// an environment variable: grandchildren would inherit that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerCommand {
+    /// The program.
+    pub program: PathBuf,
+    /// What it sees as its own name, and what `ps` shows.
+    pub name: OsString,
+    /// Arguments before the one that makes it a worker.
+    pub arguments: Vec<OsString>,
+}
+
+impl WorkerCommand {
+    /// This program again, under the name it was started with. On Linux by `/proc/self/exe`, which is right even when
+    /// the file was replaced or removed since.
+    pub fn this_program() -> Self {
+        let name = std::env::args_os().next().unwrap_or_else(|| "worker".into());
+        let program = if cfg!(target_os = "linux") {
+            PathBuf::from("/proc/self/exe")
+        } else {
+            std::env::current_exe().unwrap_or_else(|_| PathBuf::from(&name))
+        };
+        WorkerCommand { program, name, arguments: Vec::new() }
+    }
+
+    /// Another program.
+    pub fn of(program: impl Into<PathBuf>) -> Self {
+        let program = program.into();
+        WorkerCommand { name: program.clone().into(), program, arguments: Vec::new() }
+    }
+}
+
+/// Why a strategy could not start.
+#[derive(Debug)]
+pub struct StartError(Box<dyn Error + Send + Sync>);
+
+impl StartError {
+    /// Wraps the error of what could not be started.
+    pub fn new(error: impl Error + Send + Sync + 'static) -> Self {
+        StartError(Box::new(error))
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for StartError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}

@@ -1,0 +1,66 @@
+//! What fanout runs: the contract between a keyed job and the strategies that run it, the three jobs that are compared,
+//! and the digest that proves that every strategy gave the same bits.
+//!
+//! A [`Workload`] says what each key expands to. A [`Strategy`] is one way to use the cores of a machine, and [`Runs`]
+//! ties the two: a strategy that runs workload `W` gives one [`Outcome`] per key, in key order.
+//!
+//! Nothing here starts a process, reads a flag or touches a terminal.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use kernel::{Context, Outcome, Runs, StartError, Strategy, Workload};
+//!
+//! /// Key `i` expands to `i` squared.
+//! struct Squares;
+//!
+//! impl Workload for Squares {
+//!     type Output = usize;
+//!     fn keys(&self) -> usize {
+//!         5
+//!     }
+//!     fn expand(&self, index: usize) -> usize {
+//!         index * index
+//!     }
+//! }
+//!
+//! /// The plain loop.
+//! struct Sequential;
+//!
+//! impl Strategy for Sequential {
+//!     fn start(_: &Context) -> Result<Self, StartError> {
+//!         Ok(Sequential)
+//!     }
+//! }
+//!
+//! impl<W: Workload> Runs<W> for Sequential {
+//!     fn run(&mut self, workload: &Arc<W>) -> Vec<Outcome<W::Output>> {
+//!         (0..workload.keys()).map(|index| workload.attempt(index)).collect()
+//!     }
+//! }
+//!
+//! let squares = Sequential.run(&Arc::new(Squares)).into_iter().collect::<Result<Vec<_>, _>>()?;
+//! assert_eq!(squares, [0, 1, 4, 9, 16]);
+//! # Ok::<(), kernel::KeyError>(())
+//! ```
+
+mod block;
+mod contract;
+mod digest;
+pub mod generator;
+mod job;
+mod ordered;
+mod outcome;
+mod skew;
+mod workloads;
+
+pub use block::{HUGE_PAGE, with_huge_pages};
+pub use contract::{Context, Runs, StartError, Strategy, Verifiable, WorkerCommand, Workload};
+pub use digest::Digest;
+pub use job::{Job, JobError, Parameters, Rng};
+pub use ordered::{from_workers, in_key_order};
+pub use outcome::{Exit, KeyError, Outcome, Stage};
+pub use skew::Skew;
+pub use workloads::{Fill, Sum, Wait};
+
+#[cfg(target_endian = "big")]
+compile_error!("outputs are compared as their bytes in memory, which fanout defines as little endian");

@@ -1,0 +1,42 @@
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Job, Verifiable, Workload};
+
+/// The same products, added in order: pure compute, and what remains of a strategy when nothing is moved.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Sum(pub Job);
+
+impl Workload for Sum {
+    type Output = f64;
+
+    fn keys(&self) -> usize {
+        self.0.keys()
+    }
+
+    fn expand(&self, index: usize) -> f64 {
+        let mut sum = 0.0;
+        // One by one, in order: another order of additions gives other bits.
+        self.0.products(index, |chunk| sum = chunk.iter().fold(sum, |sum, product| sum + product));
+        sum
+    }
+}
+
+impl Verifiable for Sum {
+    fn key_bytes(&self, index: usize) -> [u8; 8] {
+        self.0.key(index).to_le_bytes()
+    }
+
+    fn output_bytes<'a>(&self, output: &'a f64) -> Cow<'a, [u8]> {
+        Cow::Owned(output.to_le_bytes().to_vec())
+    }
+
+    fn output_size(&self, _: usize) -> u64 {
+        8
+    }
+
+    fn total_size(&self) -> u128 {
+        8 * self.0.keys() as u128
+    }
+}
