@@ -1,0 +1,175 @@
+//! How outputs cross the channel.
+
+use std::io::{self, IoSlice, Write};
+use std::mem::MaybeUninit;
+use std::os::unix::net::UnixStream;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::parent::{Broken, Channel};
+use crate::protocol::{Kind, encode_answer};
+
+/// How outputs of type `T` cross the channel.
+pub trait Codec<T> {
+    /// Sends an output, in the worker.
+    ///
+    /// # Errors
+    ///
+    /// When the parent is gone.
+    fn send(output: &T, answer: Answer<'_>) -> io::Result<()>;
+
+    /// Receives one, in the parent. `body` has at most the workload's [`max_bytes`](crate::Portable::max_bytes).
+    ///
+    /// # Errors
+    ///
+    /// When the worker is lost, or its bytes are no `T`.
+    fn receive(body: Body<'_>) -> Result<T, ReceiveError>;
+}
+
+/// The answer that a worker is about to send.
+pub struct Answer<'a> {
+    pub(crate) channel: &'a mut UnixStream,
+    pub(crate) index: u64,
+    pub(crate) kind: Kind,
+}
+
+impl<'a> Answer<'a> {
+    /// Sends it whole.
+    ///
+    /// # Errors
+    ///
+    /// When the parent is gone.
+    pub fn send(self, body: &[u8]) -> io::Result<()> {
+        let head = encode_answer(self.kind, self.index, body.len() as u64);
+        // Head and body in one call, so that a small answer wakes the parent once.
+        let sent = self.channel.write_vectored(&[IoSlice::new(&head), IoSlice::new(body)])?;
+        self.channel.write_all(&head[sent.min(head.len())..])?;
+        self.channel.write_all(&body[sent.saturating_sub(head.len())..])
+    }
+
+    /// Sends its head; the caller then writes as many bytes as it announced.
+    ///
+    /// # Errors
+    ///
+    /// When the parent is gone.
+    pub fn announce(self, length: u64) -> io::Result<impl Write + 'a> {
+        self.channel.write_all(&encode_answer(self.kind, self.index, length))?;
+        Ok(self.channel)
+    }
+}
+
+/// The answer that a parent is about to receive.
+pub struct Body<'a> {
+    pub(crate) channel: &'a mut Channel,
+    pub(crate) left: u64,
+}
+
+impl Body<'_> {
+    /// How many bytes have not been read yet.
+    pub fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// Fills `buffer` with the next bytes. When it returns without error, all of `buffer` is initialised.
+    ///
+    /// # Errors
+    ///
+    /// When the worker is lost, or `buffer` is larger than what is left.
+    pub fn read(&mut self, buffer: &mut [MaybeUninit<u8>]) -> Result<(), ReceiveError> {
+        let wanted = buffer.len() as u64;
+        if wanted > self.left {
+            return Err(ReceiveError::Invalid(format!("{wanted} bytes were expected and {} came", self.left)));
+        }
+        self.channel.receive(buffer).map_err(ReceiveError::Lost)?;
+        self.left -= wanted;
+        Ok(())
+    }
+
+    /// The rest, as bytes.
+    ///
+    /// # Errors
+    ///
+    /// When the worker is lost, or there is no memory.
+    pub fn read_rest(&mut self) -> Result<Vec<u8>, ReceiveError> {
+        let length = self.left as usize;
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(length).map_err(|_| no_memory(length))?;
+        self.read(&mut bytes.spare_capacity_mut()[..length])?;
+        // SAFETY: `read` initialised them.
+        #[expect(unsafe_code, reason = "the bytes were read into spare capacity, not zeroed first")]
+        unsafe {
+            bytes.set_len(length);
+        }
+        Ok(bytes)
+    }
+}
+
+/// Why an output could not be received.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiveError {
+    /// The worker died, ran past the key's deadline, or left the channel.
+    #[error("the worker is lost")]
+    Lost(#[source] Broken),
+    /// The bytes are no output.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+/// Plain f64, as they lie in memory: no serialiser, and on the parent's side no copy but the system's own, straight
+/// into the block that is kept.
+pub enum Raw {}
+
+impl Codec<Vec<f64>> for Raw {
+    fn send(output: &Vec<f64>, answer: Answer<'_>) -> io::Result<()> {
+        answer.send(bytemuck::cast_slice(output))
+    }
+
+    fn receive(mut body: Body<'_>) -> Result<Vec<f64>, ReceiveError> {
+        let length = body.left() as usize;
+        if !length.is_multiple_of(size_of::<f64>()) {
+            return Err(ReceiveError::Invalid(format!("{length} bytes are no f64s")));
+        }
+        let values = length / size_of::<f64>();
+        let mut block = kernel::with_huge_pages(values).map_err(|_| no_memory(length))?;
+        body.read(as_bytes(&mut block.spare_capacity_mut()[..values]))?;
+        // SAFETY: `read` initialised them, and every pattern of bits is an f64.
+        #[expect(unsafe_code, reason = "the values were read into spare capacity, not zeroed first")]
+        unsafe {
+            block.set_len(values);
+        }
+        Ok(block)
+    }
+}
+
+/// Memory for values as memory for their bytes.
+fn as_bytes(values: &mut [MaybeUninit<f64>]) -> &mut [MaybeUninit<u8>] {
+    let (start, length) = (values.as_mut_ptr(), size_of_val(values));
+    // SAFETY: the same memory for the same lifetime; bytes have no alignment, and uninitialised ones are allowed.
+    #[expect(unsafe_code, reason = "no safe cast keeps memory uninitialised")]
+    unsafe {
+        std::slice::from_raw_parts_mut(start.cast(), length)
+    }
+}
+
+fn no_memory(length: usize) -> ReceiveError {
+    ReceiveError::Invalid(format!("no memory for an output of {length} bytes"))
+}
+
+/// Any type that serde knows, in postcard's format (<https://postcard.jamesmunns.com/wire-format>).
+pub enum Postcard {}
+
+impl<T: Serialize + DeserializeOwned> Codec<T> for Postcard {
+    fn send(output: &T, answer: Answer<'_>) -> io::Result<()> {
+        answer.send(&postcard::to_stdvec(output).map_err(io::Error::other)?)
+    }
+
+    fn receive(mut body: Body<'_>) -> Result<T, ReceiveError> {
+        let bytes = body.read_rest()?;
+        match postcard::take_from_bytes(&bytes) {
+            Ok((output, [])) => Ok(output),
+            Ok((_, rest)) => Err(ReceiveError::Invalid(format!("{} bytes after the output", rest.len()))),
+            Err(error) => Err(ReceiveError::Invalid(format!("the output does not decode: {error}"))),
+        }
+    }
+}

@@ -1,0 +1,496 @@
+//! The parent's side: a child process, and the channel to it.
+
+use std::io::{self, PipeReader, Read, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kernel::{Exit, KeyError, Outcome, Stage, WorkerCommand};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+
+use crate::codec::{Body, Codec, ReceiveError};
+use crate::portable::{Portable, build_id};
+use crate::protocol::{ANSWER, HELLO, Head, Kind, Request, check_hello, decode_answer};
+use crate::serve::{ARGUMENT, is_worker};
+
+/// Bounds the time from a process's start to its hello. When it passes, the process is killed and the start is an
+/// error: without it, a program that does not know it should be a worker would be waited for as long as it runs. Hard
+/// coded, since no job's size has a part in it: a start takes about a millisecond. Ten seconds are four orders of
+/// magnitude above that, for a machine that swaps.
+const HELLO_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Bounds the time from a channel's end to its process's. When it passes, the process is killed. A worker has nothing
+/// to do then but exit, in about a millisecond; a second is what this crate promises for leaving nothing behind.
+const EXIT_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Bounds what is kept of a worker's stderr for the error that tells of its death, in bytes; older bytes go, having been
+/// passed on to this process's stderr already. Enough for the last lines of a panic or of a sanitizer's summary.
+const TAIL: usize = 2048;
+
+/// A workload as it goes over a channel, encoded once for all workers of a batch.
+pub struct Load<W: Portable> {
+    workload: Arc<W>,
+    /// The request that carries it, or why its `Serialize` failed.
+    message: Result<Arc<[u8]>, postcard::Error>,
+}
+
+impl<W: Portable> Load<W> {
+    /// Encodes the workload. If its `Serialize` fails, that is the outcome of every key.
+    pub fn new(workload: &Arc<W>) -> Self {
+        Load { workload: Arc::clone(workload), message: Self::encode(workload) }
+    }
+
+    fn encode(workload: &W) -> Result<Arc<[u8]>, postcard::Error> {
+        let head = postcard::to_stdvec(&(build_id::<W>(), W::NAME))?;
+        let body = postcard::to_stdvec(workload)?;
+        let length = (head.len() + body.len()) as u64;
+        Ok([&Request::Workload { length }.encode()[..], &head, &body].concat().into())
+    }
+}
+
+/// Why there is no worker.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// This process is a worker itself, so its workers would start workers, and so on.
+    #[error(
+        "a worker process may not start workers. If this is no nested job, `main` does not begin with \
+         `worker::serve`, which makes a process that was started as a worker into one"
+    )]
+    Nested,
+    /// The system gave no process or no channel.
+    #[error("no worker process: {0}")]
+    System(#[from] io::Error),
+    /// The process ended, or was silent, or said something else.
+    #[error("process {pid} {what} and was no worker; does its `main` begin with `worker::serve`?{}", told(.stderr))]
+    NoHello {
+        /// The process.
+        pid: u32,
+        /// What it did.
+        what: String,
+        /// The last lines it wrote to stderr.
+        stderr: String,
+    },
+}
+
+fn told(stderr: &str) -> String {
+    if stderr.is_empty() { String::new() } else { format!(" Its last words: {stderr}") }
+}
+
+impl From<SpawnError> for io::Error {
+    fn from(error: SpawnError) -> Self {
+        match error {
+            SpawnError::System(error) => error,
+            error => io::Error::other(error),
+        }
+    }
+}
+
+impl From<SpawnError> for KeyError {
+    fn from(error: SpawnError) -> Self {
+        KeyError::NotStarted(error.into())
+    }
+}
+
+/// A worker process that waits for keys. Dropping it ends the process and waits until it is gone.
+pub struct Worker {
+    process: Child,
+    channel: Channel,
+    greeted: bool,
+    /// The workload that it was sent last.
+    loaded: Option<Arc<[u8]>>,
+}
+
+impl Worker {
+    /// Starts a process, and does not wait for it.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses, or this process is a worker itself.
+    pub fn spawn(command: &WorkerCommand) -> Result<Self, SpawnError> {
+        if is_worker() {
+            return Err(SpawnError::Nested);
+        }
+        let (ours, theirs) = UnixStream::pair()?;
+        let (stderr, theirs_out) = io::pipe()?;
+        rustix::io::ioctl_fionbio(&stderr, true).map_err(io::Error::from)?;
+        // Nothing here may take `Command` off posix_spawn: a fork would copy the page tables of all outputs so far.
+        let mut process = Command::new(&command.program)
+            .arg0(&command.name)
+            .args(&command.arguments)
+            .arg(ARGUMENT)
+            .arg(std::process::id().to_string())
+            .stdin(OwnedFd::from(theirs))
+            .stdout(theirs_out.try_clone()?)
+            .stderr(theirs_out)
+            .spawn()?;
+        match watch(&process) {
+            Ok(death) => {
+                let channel = Channel { socket: ours, death, words: Words::of(stderr), deadline: None, begun: false };
+                Ok(Worker { process, channel, greeted: false, loaded: None })
+            }
+            Err(error) => {
+                let _already_gone = process.kill();
+                let _already_gone = process.wait();
+                Err(error.into())
+            }
+        }
+    }
+
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Waits for its hello, if that has not come yet.
+    ///
+    /// # Errors
+    ///
+    /// When it ends first, says something else, or says nothing for ten seconds. It is gone then.
+    pub fn greeted(mut self) -> Result<Self, SpawnError> {
+        match self.greet() {
+            Ok(()) => Ok(self),
+            Err(error) => Err(self.no_hello(error)),
+        }
+    }
+
+    /// Expands one key. No worker comes back when it was lost over this key: it died, ran past the deadline, or broke
+    /// the protocol. Its process is gone then.
+    pub fn expand<W: Portable>(
+        mut self,
+        load: &Load<W>,
+        index: usize,
+        deadline: Option<Duration>,
+    ) -> (Outcome<W::Output>, Option<Self>) {
+        match self.ask(load, index, deadline) {
+            Ok(outcome) => (outcome, Some(self)),
+            Err(error) => (Err(self.lost(error, deadline)), None),
+        }
+    }
+
+    /// Ends its channel, so that it exits by itself. Dropping it does this too, and waits: to end many, dismiss all
+    /// before dropping the first.
+    pub fn dismiss(&self) {
+        // Fails only when the other end is gone already.
+        let _already_gone = self.channel.socket.shutdown(std::net::Shutdown::Both);
+    }
+
+    fn greet(&mut self) -> Result<(), ReceiveError> {
+        if !self.greeted {
+            self.channel.deadline = Some(Instant::now() + HELLO_PATIENCE);
+            check_hello(self.channel.receive_array::<HELLO>()?).map_err(invalid)?;
+            self.greeted = true;
+        }
+        Ok(())
+    }
+
+    /// Asks for a key and receives its answer. Any error loses the worker.
+    fn ask<W: Portable>(
+        &mut self,
+        load: &Load<W>,
+        index: usize,
+        deadline: Option<Duration>,
+    ) -> Result<Outcome<W::Output>, ReceiveError> {
+        let message = match &load.message {
+            Ok(message) => message,
+            Err(error) => {
+                let error = format!("the workload `{}` cannot be serialised: {error}", W::NAME);
+                return Ok(Err(KeyError::NotStarted(io::Error::other(error))));
+            }
+        };
+        self.channel.begun = false;
+        self.channel.words.tail.clear();
+        self.channel.deadline = Some(Instant::now() + HELLO_PATIENCE);
+        let asked = Request::Key { index: index as u64 }.encode();
+        // Asked before its hello was read, so that a fresh process need not wait for the reply to that.
+        if self.loaded.as_ref() == Some(message) {
+            self.channel.send(&asked)?;
+        } else {
+            self.channel.send(&[message, &asked[..]].concat())?;
+            self.loaded = Some(Arc::clone(message));
+        }
+        self.greet()?;
+        self.channel.deadline = deadline.map(|deadline| Instant::now() + deadline);
+        let head = self.channel.receive_array::<ANSWER>()?;
+        let Head { kind, length } =
+            decode_answer(head, index as u64, load.workload.max_bytes(index)).map_err(invalid)?;
+        self.channel.begun = true;
+        let mut body = Body { channel: &mut self.channel, left: length };
+        Ok(match kind {
+            Kind::Output => Ok(W::Codec::receive(body)?),
+            Kind::Panicked => Err(KeyError::Panicked { message: text(&body.read_rest()?) }),
+            Kind::Refused => Err(KeyError::NotStarted(io::Error::other(text(&body.read_rest()?)))),
+        })
+    }
+
+    fn no_hello(mut self, error: ReceiveError) -> SpawnError {
+        let pid = self.pid();
+        let what = match error {
+            ReceiveError::Lost(Broken::Closed) => match self.end() {
+                Some(exit) => exit.to_string(),
+                None => String::from("closed its standard input"),
+            },
+            ReceiveError::Lost(Broken::Deadline) => format!("said nothing for {HELLO_PATIENCE:?}"),
+            ReceiveError::Lost(Broken::System(error)) => return SpawnError::System(error),
+            ReceiveError::Invalid(violation) => format!("broke the protocol ({violation})"),
+        };
+        self.kill();
+        SpawnError::NoHello { pid, what, stderr: self.channel.words.last() }
+    }
+
+    /// Ends the process, and says why the key has no output.
+    fn lost(mut self, error: ReceiveError, deadline: Option<Duration>) -> KeyError {
+        let pid = self.pid();
+        match error {
+            ReceiveError::Lost(Broken::Deadline) => match deadline {
+                Some(deadline) if self.greeted => {
+                    self.kill();
+                    KeyError::TimedOut { deadline }
+                }
+                _ => self.no_hello(error).into(),
+            },
+            ReceiveError::Lost(Broken::Closed) => match self.end() {
+                Some(exit) => {
+                    let stage = match (self.greeted, self.channel.begun) {
+                        (false, _) => Stage::Starting,
+                        (true, false) => Stage::Computing,
+                        (true, true) => Stage::Sending,
+                    };
+                    KeyError::Died { pid, exit, stage, stderr: self.channel.words.last() }
+                }
+                None => KeyError::Protocol { pid, violation: String::from("it closed its channel and lived on") },
+            },
+            ReceiveError::Lost(Broken::System(error)) => KeyError::NotStarted(error),
+            ReceiveError::Invalid(violation) => KeyError::Protocol { pid, violation },
+        }
+    }
+
+    /// Waits for a process that has nothing to do but exit. Nothing if it had to be killed.
+    fn end(&mut self) -> Option<Exit> {
+        self.dismiss();
+        let status = self.channel.exited(&mut self.process, Instant::now() + EXIT_PATIENCE);
+        self.channel.words.drain();
+        status.map(exit)
+    }
+
+    /// Ends the process at once.
+    fn kill(&mut self) {
+        // Fails only when it is gone already; `wait` then gives the status it left.
+        let _already_gone = self.process.kill();
+        let _already_gone = self.process.wait();
+        self.channel.words.drain();
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if self.end().is_none() {
+            self.kill();
+        }
+    }
+}
+
+fn exit(status: ExitStatus) -> Exit {
+    match status.signal() {
+        Some(signal) => Exit::Signal(signal),
+        None => Exit::Code(status.code().unwrap_or_default()),
+    }
+}
+
+fn invalid(violation: impl ToString) -> ReceiveError {
+    ReceiveError::Invalid(violation.to_string())
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A descriptor that polls as readable when the process has ended, where there is such a thing.
+#[cfg(target_os = "linux")]
+fn watch(process: &Child) -> io::Result<Option<OwnedFd>> {
+    use rustix::process::{Pid, PidfdFlags, pidfd_open};
+    Ok(Some(pidfd_open(Pid::from_child(process), PidfdFlags::empty())?))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn watch(_: &Child) -> io::Result<Option<OwnedFd>> {
+    Ok(None)
+}
+
+/// Why no more comes from a worker.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Broken {
+    /// It died, or closed its end.
+    #[error("its end of the channel is gone")]
+    Closed,
+    /// The deadline passed.
+    #[error("the deadline passed")]
+    Deadline,
+    /// The system refused to read or to write.
+    #[error("the channel failed: {0}")]
+    System(#[source] io::Error),
+}
+
+impl From<Broken> for ReceiveError {
+    fn from(broken: Broken) -> Self {
+        ReceiveError::Lost(broken)
+    }
+}
+
+/// All that connects a parent to one worker.
+pub(crate) struct Channel {
+    socket: UnixStream,
+    /// The process's pidfd, where there are such.
+    death: Option<OwnedFd>,
+    words: Words,
+    /// When waiting for the worker ends.
+    deadline: Option<Instant>,
+    /// Whether a part of the answer has come.
+    begun: bool,
+}
+
+impl Channel {
+    /// Fills `buffer`. When it returns without error, all of it is initialised.
+    pub(crate) fn receive(&mut self, buffer: &mut [MaybeUninit<u8>]) -> Result<(), Broken> {
+        let mut rest = buffer;
+        while !rest.is_empty() {
+            match recv(&self.socket, &mut *rest, RecvFlags::DONTWAIT) {
+                Ok((_, 0)) | Err(Errno::CONNRESET) => return Err(Broken::Closed),
+                Ok((_, received)) => rest = &mut rest[received..],
+                Err(Errno::AGAIN) => self.wait(PollFlags::IN)?,
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(Broken::System(error.into())),
+            }
+        }
+        Ok(())
+    }
+
+    fn receive_array<const N: usize>(&mut self) -> Result<[u8; N], Broken> {
+        let mut bytes = [MaybeUninit::uninit(); N];
+        self.receive(&mut bytes)?;
+        // SAFETY: `receive` initialised them.
+        #[expect(unsafe_code, reason = "one way to receive serves blocks, which are not zeroed first, and heads")]
+        Ok(bytes.map(|byte| unsafe { byte.assume_init() }))
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> Result<(), Broken> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match send(&self.socket, rest, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+                Ok(sent) => rest = &rest[sent..],
+                Err(Errno::PIPE | Errno::CONNRESET) => return Err(Broken::Closed),
+                Err(Errno::AGAIN) => self.wait(PollFlags::OUT)?,
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(Broken::System(error.into())),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the socket is ready. An error if the process has ended and it is not, or if the deadline has passed.
+    fn wait(&mut self, ready: PollFlags) -> Result<(), Broken> {
+        loop {
+            let timeout = match self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
+                Some(Duration::ZERO) => return Err(Broken::Deadline),
+                left => left,
+            };
+            match self.poll(ready, timeout).map_err(Broken::System)? {
+                // What was sent before a death comes first: the socket is not ready only when all of it was received.
+                Ready { socket: true, .. } => return Ok(()),
+                Ready { death: true, .. } => return Err(Broken::Closed),
+                Ready { .. } => {}
+            }
+        }
+    }
+
+    /// The process's status once it has ended; nothing if it has not by `deadline`.
+    fn exited(&mut self, process: &mut Child, deadline: Instant) -> Option<ExitStatus> {
+        loop {
+            // An error means that there is nothing to wait for.
+            if let Some(status) = process.try_wait().unwrap_or_else(|_| Some(ExitStatus::default())) {
+                return Some(status);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            // Without a pidfd nothing tells of the death but asking again.
+            let timeout = if self.death.is_some() { left } else { left.min(Duration::from_millis(1)) };
+            // The socket has ended and is always ready: only the death and the last words are waited for.
+            self.poll(PollFlags::empty(), Some(timeout)).ok()?;
+        }
+    }
+
+    /// Waits for the socket, unless `socket` is empty, and for the death, and passes on what the worker says meanwhile.
+    fn poll(&mut self, socket: PollFlags, timeout: Option<Duration>) -> io::Result<Ready> {
+        // Over the range of the system's clock is as good as without end.
+        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        let fds = [
+            (!socket.is_empty()).then(|| PollFd::from_borrowed_fd(self.socket.as_fd(), socket)),
+            self.death.as_ref().map(|death| PollFd::new(death, PollFlags::IN)),
+            self.words.pipe.as_ref().map(|pipe| PollFd::new(pipe, PollFlags::IN)),
+        ];
+        let watched = fds.each_ref().map(Option::is_some);
+        let mut fds: Vec<PollFd<'_>> = fds.into_iter().flatten().collect();
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let mut ready = fds.iter().map(|fd| !fd.revents().is_empty());
+        let [socket, death, words] = watched.map(|watched| watched && ready.next().unwrap_or_default());
+        if words {
+            self.words.drain();
+        }
+        Ok(Ready { socket, death })
+    }
+}
+
+struct Ready {
+    socket: bool,
+    death: bool,
+}
+
+/// What a worker writes to its stdout and stderr: passed on to this process's stderr, the end of it kept.
+struct Words {
+    pipe: Option<PipeReader>,
+    tail: Vec<u8>,
+}
+
+impl Words {
+    fn of(pipe: PipeReader) -> Self {
+        Words { pipe: Some(pipe), tail: Vec::new() }
+    }
+
+    /// Passes on what is there, and no more than a pipe holds, so that a worker that writes without end is no trap.
+    fn drain(&mut self) {
+        let mut buffer = [0; 4096];
+        for _ in 0..16 {
+            let Some(pipe) = &mut self.pipe else { return };
+            match pipe.read(&mut buffer) {
+                Ok(0) => self.pipe = None,
+                Ok(length) => {
+                    // Nothing better can be done with it when this process's stderr is closed.
+                    let _lost = io::stderr().write_all(&buffer[..length]);
+                    self.tail.extend_from_slice(&buffer[..length]);
+                    self.tail.drain(..self.tail.len().saturating_sub(TAIL));
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// The last lines, as one.
+    fn last(&self) -> String {
+        let text = text(&self.tail);
+        let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        lines[lines.len().saturating_sub(3)..].join(" | ")
+    }
+}
