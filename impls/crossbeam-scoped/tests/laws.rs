@@ -1,0 +1,3 @@
+//! `crossbeam-scoped` keeps the laws of every strategy.
+
+harness::laws!(crossbeam_scoped::CrossbeamScoped);

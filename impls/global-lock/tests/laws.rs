@@ -1,0 +1,3 @@
+//! `global-lock` keeps the laws of every strategy.
+
+harness::laws!(global_lock::GlobalLock);

@@ -1,0 +1,3 @@
+//! `process-per-key` keeps the laws of every strategy.
+
+harness::laws!(process_per_key::ProcessPerKey);

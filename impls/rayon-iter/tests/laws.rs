@@ -1,0 +1,3 @@
+//! `rayon-iter` keeps the laws of every strategy.
+
+harness::laws!(rayon_iter::RayonIter);

@@ -1,0 +1,3 @@
+//! `sequential` keeps the laws of every strategy.
+
+harness::laws!(sequential::Sequential);

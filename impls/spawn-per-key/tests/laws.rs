@@ -1,0 +1,3 @@
+//! `spawn-per-key` keeps the laws of every strategy.
+
+harness::laws!(spawn_per_key::SpawnPerKey);

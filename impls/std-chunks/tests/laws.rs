@@ -1,0 +1,3 @@
+//! `std-chunks` keeps the laws of every strategy.
+
+harness::laws!(std_chunks::StdChunks);

@@ -1,0 +1,3 @@
+//! `std-counter` keeps the laws of every strategy.
+
+harness::laws!(std_counter::StdCounter);

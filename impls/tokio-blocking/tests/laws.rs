@@ -1,0 +1,3 @@
+//! `tokio-blocking` keeps the laws of every strategy.
+
+harness::laws!(tokio_blocking::TokioBlocking);

@@ -1,0 +1,288 @@
+//! The command line of every strategy.
+
+use std::env;
+use std::num::NonZeroUsize;
+use std::thread;
+use std::time::Duration;
+
+use clap::builder::PossibleValue;
+use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
+use kernel::{Job, Parameters, Rng, Skew};
+
+use crate::Fault;
+
+/// Overrides the number of workers where no flag does.
+pub(crate) const WORKERS_VARIABLE: &str = "FANOUT_WORKERS";
+
+const EXAMPLES: &str = "\
+Examples:
+  The notebook's job on all CPUs:
+    NAME
+  One cold batch and four warm ones, for a program to read:
+    NAME --repeat 5 --format json
+  10,000 small keys, with the digest that every strategy must give:
+    NAME --workload sum --keys 10000 --count 1000 --digest
+  CPython's numbers:
+    NAME --rng mt19937 --keys 3 --count 5 --dump | od -t f8
+  What becomes of key 3, and of the others, when it panics:
+    NAME --keys 10 --fault 3:panic
+
+Exit status: 0 all keys came back whole; 1 some did not, or the strategy could not start; 2 wrong usage.";
+
+/// What may be asked of a strategy.
+#[derive(Debug, Parser)]
+#[command(about = None, long_about = None, max_term_width = 100)]
+pub(crate) struct Options {
+    /// What one key is: `fill` makes its products, `sum` adds them, `wait` sleeps for COUNT microseconds
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) workload: WorkloadName,
+
+    /// How many keys
+    #[arg(long, default_value_t = 100, value_parser = whole::<usize>, allow_negative_numbers = true)]
+    pub(crate) keys: usize,
+
+    /// Values per key, on average [default: 1000000; wait: 1000]
+    #[arg(long, value_parser = whole::<u64>, allow_negative_numbers = true)]
+    count: Option<u64>,
+
+    /// How KEYS × COUNT is shared out between keys
+    #[arg(long, value_enum, default_value_t = Named(Skew::Uniform))]
+    skew: Named<Skew>,
+
+    /// The generator of keys and values; `mt19937` gives CPython's numbers
+    #[arg(long, value_enum, default_value_t = Named(Rng::Xoshiro))]
+    rng: Named<Rng>,
+
+    /// The seed of all keys
+    #[arg(long, default_value_t = 42, value_parser = whole::<u64>, allow_negative_numbers = true)]
+    seed: u64,
+
+    /// How many keys run at once [default: $FANOUT_WORKERS, or the CPUs this process may use]
+    #[arg(long, value_name = "N", value_parser = workers, allow_negative_numbers = true)]
+    workers: Option<NonZeroUsize>,
+
+    /// How long one key may run; for strategies that run keys in processes
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
+    pub(crate) deadline: Option<Duration>,
+
+    /// How many batches to run after one start: the first is cold, the rest are warm
+    #[arg(long, value_name = "N", default_value = "1", value_parser = workers, allow_negative_numbers = true)]
+    pub(crate) repeat: NonZeroUsize,
+
+    /// The report on standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+
+    /// Report the XXH3-128 of all keys and outputs
+    #[arg(long)]
+    pub(crate) digest: bool,
+
+    /// Fail if the digest is another one
+    #[arg(long, value_name = "DIGEST", value_parser = digest)]
+    pub(crate) expect: Option<String>,
+
+    /// Write all keys and outputs to standard output, as little-endian bytes; the report goes to standard error
+    #[arg(long, conflicts_with = "repeat")]
+    pub(crate) dump: bool,
+
+    /// Make something happen in a key of `fill`, such as `panic`, `abort` or `hang`: once, if a FILE to mark it is given
+    #[arg(long, value_name = "KEY:KIND[@FILE]")]
+    pub(crate) fault: Vec<Fault>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum WorkloadName {
+    #[default]
+    Fill,
+    Sum,
+    Wait,
+}
+
+impl WorkloadName {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            WorkloadName::Fill => "fill",
+            WorkloadName::Sum => "sum",
+            WorkloadName::Wait => "wait",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Format {
+    /// A few lines for a person
+    #[default]
+    Human,
+    /// One JSON object
+    Json,
+}
+
+/// A value of the kernel's under its name on the command line: the kernel knows no terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Named<T>(pub(crate) T);
+
+impl ValueEnum for Named<Skew> {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Named(Skew::Uniform), Named(Skew::Zipf), Named(Skew::OneHuge), Named(Skew::OneHugeLast)]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(skew_name(self.0)))
+    }
+}
+
+impl ValueEnum for Named<Rng> {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Named(Rng::Xoshiro), Named(Rng::Mt19937)]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(rng_name(self.0)))
+    }
+}
+
+/// The name of a skew in flags and reports.
+pub(crate) fn skew_name(skew: Skew) -> &'static str {
+    match skew {
+        Skew::Uniform => "uniform",
+        Skew::Zipf => "zipf",
+        Skew::OneHuge => "one-huge",
+        Skew::OneHugeLast => "one-huge-last",
+    }
+}
+
+/// The name of a generator in flags and reports.
+pub(crate) fn rng_name(rng: Rng) -> &'static str {
+    match rng {
+        Rng::Xoshiro => "xoshiro",
+        Rng::Mt19937 => "mt19937",
+    }
+}
+
+impl Options {
+    /// Reads the command line. Help goes to stdout; an error is one line.
+    ///
+    /// # Errors
+    ///
+    /// What to print, and the status to exit with.
+    pub(crate) fn read(name: &str, processes: bool) -> Result<Self, Usage> {
+        let command = Options::command()
+            .name(name.to_owned())
+            .about(format!("Runs a keyed job by the strategy `{name}`, and tells how long it took."))
+            .after_help(EXAMPLES.replace("NAME", name));
+        let matches = command.try_get_matches().map_err(Usage::from_clap)?;
+        let options = Options::from_arg_matches(&matches).map_err(Usage::from_clap)?;
+        options.check(processes)?;
+        Ok(options)
+    }
+
+    fn check(&self, processes: bool) -> Result<(), Usage> {
+        if self.deadline.is_some() && !processes {
+            return Err(Usage::wrong(
+                "--deadline cannot be kept by this strategy: a thread cannot be stopped from outside. Pick one that \
+                 runs keys in processes",
+            ));
+        }
+        if self.dump && self.format == Format::Json {
+            return Err(Usage::wrong("--dump and --format json both want standard output: give one of them"));
+        }
+        if !self.fault.is_empty() && self.workload != WorkloadName::Fill {
+            return Err(Usage::wrong("--fault needs --workload fill"));
+        }
+        if let Some(fault) = self.fault.iter().find(|fault| fault.key >= self.keys) {
+            return Err(Usage::wrong(&format!("--fault {}: there is no such key in --keys {}", fault.key, self.keys)));
+        }
+        Ok(())
+    }
+
+    /// The job that is asked for.
+    pub(crate) fn job(&self) -> Result<Job, Usage> {
+        let default = if self.workload == WorkloadName::Wait { 1_000 } else { 1_000_000 };
+        let (Named(skew), Named(rng)) = (self.skew, self.rng);
+        let parameters =
+            Parameters { keys: self.keys, count: self.count.unwrap_or(default), skew, rng, seed: self.seed };
+        Job::new(parameters).map_err(|error| Usage::wrong(&format!("--keys and --count are out of range: {error}")))
+    }
+
+    /// How many keys run at once: the flag, else the variable, else the CPUs that affinity and quota leave to this
+    /// process; never more than there are keys.
+    pub(crate) fn workers(&self) -> Result<NonZeroUsize, Usage> {
+        let asked = match (self.workers, env::var_os(WORKERS_VARIABLE)) {
+            (Some(workers), _) => workers,
+            (None, Some(text)) => workers(&text.to_string_lossy()).map_err(|expected| {
+                Usage::wrong(&format!("the environment variable {WORKERS_VARIABLE} is {text:?}: {expected}"))
+            })?,
+            (None, None) => thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        };
+        Ok(NonZeroUsize::new(self.keys).map_or(asked, |keys| asked.min(keys)))
+    }
+}
+
+/// What to print instead of running, and with which status to exit.
+#[derive(Debug)]
+pub(crate) struct Usage {
+    pub(crate) text: String,
+    pub(crate) status: u8,
+}
+
+impl Usage {
+    pub(crate) fn wrong(message: &str) -> Self {
+        Usage { text: format!("error: {message}\n"), status: 2 }
+    }
+
+    fn from_clap(error: clap::Error) -> Self {
+        if !error.use_stderr() {
+            return Usage { text: error.to_string(), status: 0 };
+        }
+        // The message, its values and its tip, without the advice to read the help.
+        let rendered = error.to_string();
+        let lines = rendered.lines().map(str::trim).filter(|line| !line.is_empty());
+        let told: Vec<&str> =
+            lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more")).collect();
+        Usage { text: format!("{}\n", told.join("; ")), status: 2 }
+    }
+}
+
+/// A whole number of type `T`.
+fn whole<T: std::str::FromStr + Limits>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("expected a whole number from 0 to {}", T::LARGEST))
+}
+
+trait Limits {
+    const LARGEST: u64;
+}
+
+impl Limits for u64 {
+    const LARGEST: u64 = u64::MAX;
+}
+
+impl Limits for usize {
+    const LARGEST: u64 = usize::MAX as u64;
+}
+
+fn workers(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| format!("expected a whole number from 1 to {}", usize::MAX))
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let duration = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    duration.filter(|duration| !duration.is_zero()).ok_or_else(|| "expected a number of seconds above 0".into())
+}
+
+fn digest(text: &str) -> Result<String, String> {
+    if text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err("expected a digest of 32 hexadecimal digits".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Options::command().debug_assert();
+    }
+}

@@ -1,0 +1,14 @@
+//! How a strategy runs from the command line, and the laws that every strategy keeps.
+//!
+//! A strategy's `src/main.rs` is one line, [`main`], and its `tests/laws.rs` is one line, [`laws!`]. Flags, reports,
+//! checks and tests are here, once.
+
+mod cli;
+mod fault;
+pub mod laws;
+mod memory;
+mod report;
+mod run;
+
+pub use fault::{Fault, FaultKind, Faulty};
+pub use run::main;
