@@ -132,7 +132,8 @@ impl Worker {
             .spawn()?;
         match watch(&process) {
             Ok(death) => {
-                let channel = Channel { socket: ours, death, words: Words::of(stderr), deadline: None, begun: false };
+                let deadline = Some(Instant::now() + HELLO_PATIENCE);
+                let channel = Channel { socket: ours, death, words: Words::of(stderr), deadline, begun: false };
                 Ok(Worker { process, channel, greeted: false, loaded: None })
             }
             Err(error) => {
@@ -146,6 +147,14 @@ impl Worker {
     /// The process.
     pub fn pid(&self) -> u32 {
         self.process.id()
+    }
+
+    /// This worker, unless its process has ended: a death while it was idle is no key's fault.
+    pub fn if_alive(mut self) -> Option<Self> {
+        match self.process.try_wait() {
+            Ok(None) => Some(self),
+            _ => None,
+        }
     }
 
     /// Waits for its hello, if that has not come yet.
@@ -183,7 +192,6 @@ impl Worker {
 
     fn greet(&mut self) -> Result<(), ReceiveError> {
         if !self.greeted {
-            self.channel.deadline = Some(Instant::now() + HELLO_PATIENCE);
             check_hello(self.channel.receive_array::<HELLO>()?).map_err(invalid)?;
             self.greeted = true;
         }
@@ -206,8 +214,10 @@ impl Worker {
         };
         self.channel.begun = false;
         self.channel.words.tail.clear();
-        self.channel.deadline = Some(Instant::now() + HELLO_PATIENCE);
         let asked = Request::Key { index: index as u64 }.encode();
+        if self.greeted {
+            self.channel.deadline = deadline.map(|deadline| Instant::now() + deadline);
+        }
         // Asked before its hello was read, so that a fresh process need not wait for the reply to that.
         if self.loaded.as_ref() == Some(message) {
             self.channel.send(&asked)?;
@@ -215,8 +225,10 @@ impl Worker {
             self.channel.send(&[message, &asked[..]].concat())?;
             self.loaded = Some(Arc::clone(message));
         }
-        self.greet()?;
-        self.channel.deadline = deadline.map(|deadline| Instant::now() + deadline);
+        if !self.greeted {
+            self.greet()?;
+            self.channel.deadline = deadline.map(|deadline| Instant::now() + deadline);
+        }
         let head = self.channel.receive_array::<ANSWER>()?;
         let Head { kind, length } =
             decode_answer(head, index as u64, load.workload.max_bytes(index)).map_err(invalid)?;
