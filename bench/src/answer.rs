@@ -1,0 +1,151 @@
+//! What a strategy prints with `--format json`.
+
+use serde::{Deserialize, Serialize};
+
+/// One object on a strategy's standard output. Times are nanoseconds on the strategy's own clock.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The strategy's own name for itself.
+    pub strategy: String,
+    /// How it was built: `release`, or something that must not be timed. Absent in programs that do not say.
+    #[serde(default)]
+    pub profile: Option<String>,
+    /// How many keys at a time it says it worked on.
+    pub workers: usize,
+    /// Starting what outlives a batch: threads, a runtime, worker processes.
+    pub start_ns: u64,
+    /// One per batch: the first is cold, the rest are warm.
+    pub run_ns: Vec<u64>,
+    /// One per batch: giving the outputs back.
+    pub drop_ns: Vec<u64>,
+    /// Stopping what `start_ns` started.
+    pub stop_ns: u64,
+    /// The size of one batch's outputs.
+    pub output_bytes: u64,
+    /// The keys that did not come back.
+    #[serde(default)]
+    pub failed: Vec<FailedKey>,
+    /// Of all outputs, when asked for.
+    #[serde(default)]
+    pub digest: Option<String>,
+}
+
+/// A key that did not come back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FailedKey {
+    /// Its index.
+    pub key: u64,
+    /// What the strategy says about it.
+    pub reason: String,
+}
+
+/// Why an answer does not count.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    /// Not the JSON that was agreed on.
+    #[error("its output is not the JSON of a strategy: {0}")]
+    Json(#[from] serde_json::Error),
+    /// Times of any other build than the released one mean nothing.
+    #[error("it is {}, and only release builds are measured", match .profile {
+        Some(profile) => format!("a {profile} build"),
+        None => "not said to be a release build".to_owned(),
+    })]
+    Profile {
+        /// What it says of itself.
+        profile: Option<String>,
+    },
+    /// Some keys did not come back.
+    #[error("{count} of its keys failed, the first with: {reason}")]
+    Keys {
+        /// How many.
+        count: usize,
+        /// The first one's reason.
+        reason: String,
+    },
+    /// It computed something else.
+    #[error("its digest is {found}, and that of sequential is {expected}")]
+    Digest {
+        /// The reference.
+        expected: String,
+        /// What it has instead.
+        found: String,
+    },
+    /// It was asked for a digest and gave none.
+    #[error("it printed no digest")]
+    NoDigest,
+}
+
+impl Answer {
+    /// Reads what a release build printed.
+    pub fn read(json: &[u8]) -> Result<Answer, Unusable> {
+        let answer: Answer = serde_json::from_slice(json)?;
+        if answer.profile.as_deref() != Some("release") {
+            return Err(Unusable::Profile { profile: answer.profile });
+        }
+        match answer.failed.first() {
+            None => Ok(answer),
+            Some(first) => Err(Unusable::Keys { count: answer.failed.len(), reason: first.reason.clone() }),
+        }
+    }
+
+    /// The digest, which must be `expected` if there is a reference already.
+    pub fn agree(&self, expected: Option<&str>) -> Result<&str, Unusable> {
+        let found = self.digest.as_deref().ok_or(Unusable::NoDigest)?;
+        match expected {
+            Some(expected) if expected != found => {
+                Err(Unusable::Digest { expected: expected.to_owned(), found: found.to_owned() })
+            }
+            _ => Ok(found),
+        }
+    }
+
+    /// Seconds of the second and later batches.
+    pub fn warm_seconds(&self) -> impl Iterator<Item = f64> + '_ {
+        self.run_ns.iter().skip(1).copied().map(seconds)
+    }
+}
+
+/// Nanoseconds in seconds.
+pub fn seconds(nanoseconds: u64) -> f64 {
+    nanoseconds as f64 / 1e9
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"{"strategy":"rayon-iter","profile":"release","workload":"fill","keys":1,"count":2,
+        "skew":"uniform","rng":"xoshiro","seed":42,"workers":1,"start_ns":1,"run_ns":[5,3,4],"drop_ns":[1,1,1],
+        "stop_ns":1,"output_bytes":16,"failed":[],"digest":"ab"}"#;
+
+    #[test]
+    fn a_release_build_with_all_its_keys_counts() {
+        let answer = Answer::read(GOOD.as_bytes()).unwrap();
+        assert_eq!(answer.warm_seconds().collect::<Vec<_>>(), [3e-9, 4e-9]);
+        assert_eq!(answer.agree(None).unwrap(), "ab");
+        assert_eq!(answer.agree(Some("ab")).unwrap(), "ab");
+        let disagreement = answer.agree(Some("cd")).unwrap_err();
+        assert_eq!(disagreement.to_string(), "its digest is ab, and that of sequential is cd");
+    }
+
+    #[test]
+    fn anything_but_a_release_build_is_refused() {
+        let debug = Answer::read(GOOD.replace("release", "debug").as_bytes()).unwrap_err();
+        assert_eq!(debug.to_string(), "it is a debug build, and only release builds are measured");
+        let silent = Answer::read(GOOD.replace(r#""profile":"release","#, "").as_bytes()).unwrap_err();
+        assert_eq!(silent.to_string(), "it is not said to be a release build, and only release builds are measured");
+    }
+
+    #[test]
+    fn a_failed_key_is_a_failed_answer() {
+        let failed = GOOD.replace("[],", r#"[{"key":0,"reason":"panicked: boom"}],"#);
+        let error = Answer::read(failed.as_bytes()).unwrap_err();
+        assert_eq!(error.to_string(), "1 of its keys failed, the first with: panicked: boom");
+    }
+
+    #[test]
+    fn a_missing_digest_is_no_agreement() {
+        let answer = Answer::read(GOOD.replace(r#""ab""#, "null").as_bytes()).unwrap();
+        assert!(matches!(answer.agree(None), Err(Unusable::NoDigest)));
+    }
+}

@@ -1,0 +1,52 @@
+//! All strategies in one release build.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use cargo_metadata::{Message, MetadataCommand};
+
+/// Why there is nothing to measure.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// cargo does not know where it builds.
+    #[error(transparent)]
+    Metadata(#[from] cargo_metadata::Error),
+    /// cargo could not be run.
+    #[error("cargo could not be run: {0}")]
+    Io(#[from] io::Error),
+    /// What came out is no release build.
+    #[error("{0} was built outside of the release profile's folder or with debug assertions; its times mean nothing")]
+    NotRelease(PathBuf),
+}
+
+/// Builds the packages `names` of the workspace at `root` in one go, showing cargo's output, and returns the executables
+/// that came out by name. A package that does not compile is not among them; the others still are.
+///
+/// One go, so that all are built from the same dependencies with the same features.
+pub fn build(root: &Path, names: &[String]) -> Result<BTreeMap<String, PathBuf>, BuildError> {
+    let metadata = MetadataCommand::new().current_dir(root).no_deps().other_options(["--locked".to_owned()]).exec()?;
+    let release = metadata.target_directory.join("release");
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(["build", "--release", "--locked", "--keep-going", "--message-format", "json-render-diagnostics"]);
+    command.args(names.iter().flat_map(|name| ["-p", name]));
+    command.current_dir(root).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut cargo = command.spawn()?;
+    let messages = cargo.stdout.take().ok_or_else(|| io::Error::other("no pipe to cargo"))?;
+    let mut built = BTreeMap::new();
+    for message in Message::parse_stream(BufReader::new(messages)) {
+        let Message::CompilerArtifact(artifact) = message? else { continue };
+        let Some(executable) = artifact.executable else { continue };
+        if artifact.profile.debug_assertions || executable.parent() != Some(&release) {
+            return Err(BuildError::NotRelease(executable.into_std_path_buf()));
+        }
+        if names.contains(&artifact.target.name) {
+            built.insert(artifact.target.name, executable.into_std_path_buf());
+        }
+    }
+    // Whether it succeeded is in what it built.
+    cargo.wait()?;
+    Ok(built)
+}

@@ -1,0 +1,189 @@
+//! A row of the tables: a program that honours a strategy's command line.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The row that every ratio is taken to, and whose digest all others must have.
+pub const SEQUENTIAL: &str = "sequential";
+
+/// The A/A control: `sequential`, entered a second time. The dot keeps the name clear of every package's.
+pub const CONTROL: &str = "sequential.control";
+
+/// A row: a name, a command, and in how many rounds it takes part. Nothing else of the tool knows what is behind the
+/// command, so a row can be any program that takes the flags and prints the JSON of a strategy.
+#[derive(Clone, Debug)]
+pub struct Contender {
+    /// The name of the row.
+    pub name: String,
+    /// The program and its leading arguments, as they are run in `dir`.
+    pub argv: Vec<String>,
+    /// Where it runs. Not recorded: it is an absolute path of this machine.
+    pub dir: PathBuf,
+    /// The program as results show it.
+    pub shown: String,
+    /// It takes part in the rounds 1 to this.
+    pub rounds: u32,
+    /// Lines of code, where there is source to count.
+    pub lines: Option<usize>,
+}
+
+impl Contender {
+    /// A compiled program, run in its own folder as `./NAME`, so that no export of any tool holds a path of this machine.
+    pub fn program(path: &Path, shown: String, rounds: u32) -> Contender {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let dir = path.parent().unwrap_or(Path::new(".")).to_owned();
+        Contender { argv: vec![format!("./{name}")], name, dir, shown, rounds, lines: None }
+    }
+
+    /// The command with `arguments`, ready to be started.
+    pub fn command(&self, arguments: &[String]) -> Command {
+        let mut command = Command::new(&self.argv[0]);
+        command.args(&self.argv[1..]).args(arguments).current_dir(&self.dir);
+        command
+    }
+
+    /// The same as one line, quoted the way hyperfine takes it apart.
+    pub fn command_line(&self, arguments: &[String]) -> String {
+        shell_words::join(self.argv.iter().chain(arguments))
+    }
+
+    /// The command as results show it.
+    pub fn shown_line(&self, arguments: &[String]) -> String {
+        shell_words::join(std::iter::once(&self.shown).chain(arguments))
+    }
+
+    /// The A/A control of this contender.
+    pub fn control(&self) -> Contender {
+        Contender { name: CONTROL.to_owned(), ..self.clone() }
+    }
+}
+
+/// Names of the strategies: every folder of `impls` with a manifest, sorted. The folder is the registry.
+pub fn strategies(impls: &Path) -> io::Result<Vec<String>> {
+    names(impls, |path| path.join("Cargo.toml").is_file())
+}
+
+/// Names of the executable files in `dir`, sorted.
+pub fn programs(dir: &Path) -> io::Result<Vec<String>> {
+    names(dir, is_executable)
+}
+
+fn names(dir: &Path, wanted: impl Fn(&Path) -> bool) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if let Some(name) = path.file_name().and_then(|name| name.to_str())
+            && !name.starts_with('.')
+            && wanted(&path)
+        {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+#[cfg(unix)]
+fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_executable(path: &Path) -> bool {
+    path.is_file()
+}
+
+/// Why a selection cannot be measured.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SelectError {
+    /// A name that is none.
+    #[error("there is no strategy `{name}`{}", match .nearest {
+        Some(nearest) => format!("; did you mean `{nearest}`?"),
+        None => String::new(),
+    })]
+    Unknown {
+        /// As it was asked for.
+        name: String,
+        /// The name that was most probably meant.
+        nearest: Option<String>,
+    },
+    /// The denominator of every ratio is missing.
+    #[error("there is no `{SEQUENTIAL}` among the strategies, and every ratio is taken to it")]
+    NoSequential,
+}
+
+/// Those of `known` that `only` asks for, or all if it asks for none; `sequential` in any case.
+pub fn select(known: &[String], only: &[String]) -> Result<Vec<String>, SelectError> {
+    if let Some(name) = only.iter().find(|name| !known.contains(name)) {
+        return Err(SelectError::Unknown { name: name.clone(), nearest: nearest(name, known) });
+    }
+    if !known.iter().any(|name| name == SEQUENTIAL) {
+        return Err(SelectError::NoSequential);
+    }
+    let wanted = |name: &&String| only.is_empty() || only.contains(name) || *name == SEQUENTIAL;
+    Ok(known.iter().filter(wanted).cloned().collect())
+}
+
+/// The known name that `name` was probably meant to be. Below a similarity of 0.7 a suggestion confuses more than it
+/// helps: clap draws its line there too.
+fn nearest(name: &str, known: &[String]) -> Option<String> {
+    known
+        .iter()
+        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .filter(|(similarity, _)| *similarity > 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known() -> Vec<String> {
+        ["process-pool", "rayon-iter", "sequential", "std-scope"].map(String::from).to_vec()
+    }
+
+    fn only(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn sequential_is_always_measured() {
+        assert_eq!(select(&known(), &[]).unwrap(), known());
+        assert_eq!(select(&known(), &only(&["std-scope"])).unwrap(), ["sequential", "std-scope"]);
+        assert_eq!(select(&known(), &only(&["sequential"])).unwrap(), ["sequential"]);
+        assert_eq!(select(&only(&["a"]), &[]), Err(SelectError::NoSequential));
+    }
+
+    #[test]
+    fn an_unknown_name_gets_the_nearest_one() {
+        let error = |name| select(&known(), &only(&[name])).unwrap_err().to_string();
+        assert_eq!(error("rayon_iter"), "there is no strategy `rayon_iter`; did you mean `rayon-iter`?");
+        assert_eq!(error("proces-pol"), "there is no strategy `proces-pol`; did you mean `process-pool`?");
+        assert_eq!(error("xyz"), "there is no strategy `xyz`");
+    }
+
+    #[test]
+    fn the_folder_is_the_registry() {
+        let impls = tempfile::tempdir().unwrap();
+        for name in ["b", "a", "no-manifest", ".hidden"] {
+            fs::create_dir(impls.path().join(name)).unwrap();
+        }
+        for name in ["b", "a", ".hidden"] {
+            fs::write(impls.path().join(name).join("Cargo.toml"), "").unwrap();
+        }
+        fs::write(impls.path().join("clippy.toml"), "").unwrap();
+        assert_eq!(strategies(impls.path()).unwrap(), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_command_line_survives_being_taken_apart() {
+        let mut contender = Contender::program(Path::new("/somewhere/python"), "python".into(), 1);
+        contender.argv.push("a file.py".into());
+        assert_eq!(contender.command_line(&["--keys".into(), "1".into()]), "./python 'a file.py' --keys 1");
+        assert_eq!(contender.shown_line(&["--keys".into()]), "python --keys");
+    }
+}

@@ -1,0 +1,76 @@
+//! The flags that every contender gets.
+
+use serde::{Deserialize, Serialize};
+
+/// The job to be timed. Workloads, skews and generators are plain names here: the strategies know which there are, so a
+/// new one needs no change in this crate, and an unknown one is refused by `sequential` before anything is timed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// What one key is.
+    pub workload: String,
+    /// How many independent keys.
+    pub keys: u64,
+    /// Values per key on average; for `wait`, microseconds.
+    pub count: u64,
+    /// How the total is shared among the keys.
+    pub skew: String,
+    /// The random generator.
+    pub rng: String,
+    /// The seed of the keys and their values.
+    pub seed: u64,
+    /// How many keys at a time a contender may work on.
+    pub workers: usize,
+}
+
+impl Job {
+    /// Every flag, spelled out, so that no contender's default and no environment variable decides anything.
+    pub fn flags(&self) -> Vec<String> {
+        [
+            ("--workload", self.workload.clone()),
+            ("--keys", self.keys.to_string()),
+            ("--count", self.count.to_string()),
+            ("--skew", self.skew.clone()),
+            ("--rng", self.rng.clone()),
+            ("--seed", self.seed.to_string()),
+            ("--workers", self.workers.to_string()),
+        ]
+        .into_iter()
+        .flat_map(|(flag, value)| [flag.to_owned(), value])
+        .collect()
+    }
+
+    /// The job that shows how many keys a contender keeps in flight: keys that only sleep, so that the run time says how
+    /// many slept at once whatever the number of cores.
+    ///
+    /// 100 keys, so that a strategy with a thread per key can show all of them. 20 ms each: long beside the 6 ms in which
+    /// 100 threads start, and `sequential`, the slowest, still needs only 2 s.
+    pub fn blocking(&self) -> Job {
+        Job { workload: "wait".into(), keys: 100, count: 20_000, skew: "uniform".into(), ..self.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_flag_is_spelled_out() {
+        let job = Job {
+            workload: "fill".into(),
+            keys: 100,
+            count: 1_000_000,
+            skew: "uniform".into(),
+            rng: "xoshiro".into(),
+            seed: 42,
+            workers: 2,
+        };
+        assert_eq!(
+            job.flags().join(" "),
+            "--workload fill --keys 100 --count 1000000 --skew uniform --rng xoshiro --seed 42 --workers 2"
+        );
+        assert_eq!(
+            job.blocking().flags().join(" "),
+            "--workload wait --keys 100 --count 20000 --skew uniform --rng xoshiro --seed 42 --workers 2"
+        );
+    }
+}

@@ -1,0 +1,42 @@
+//! Measures every strategy as a process, and makes the tables from what was measured.
+//!
+//! The modules are the tool's vocabulary, in the order of a run:
+//!
+//! - [`contender`]: a row of the tables, which is a program that honours a strategy's command line.
+//! - [`building`]: all strategies in one release build.
+//! - [`job`]: the flags that every contender gets.
+//! - [`process`] and [`interrupt`]: a child that can be given up on, and the signal that says so.
+//! - [`answer`]: what a strategy prints with `--format json`.
+//! - [`hyperfine`]: cold times, through one adapter for both majors of its export.
+//! - [`memory`]: what a whole process tree holds, sampled.
+//! - [`schedule`]: who runs when.
+//! - [`machine`], [`lines`]: what else a table has to say.
+//! - [`record`]: the files of one run. Everything below reads those and nothing else.
+//! - [`stats`], [`number`]: medians, intervals, and how many of their digits mean something.
+//! - [`standings`]: the rows in order of their time, with ranks.
+//! - [`table`], [`page`], [`index`], [`splice`]: what people read.
+//!
+//! Apart from a run, [`scaffold`]: a new strategy, made from `sequential`.
+//!
+//! Tables are a pure function of the files of a run: remaking them gives the same bytes.
+
+pub mod answer;
+pub mod building;
+pub mod contender;
+pub mod hyperfine;
+pub mod index;
+pub mod interrupt;
+pub mod job;
+pub mod lines;
+pub mod machine;
+pub mod memory;
+pub mod number;
+pub mod page;
+pub mod process;
+pub mod record;
+pub mod scaffold;
+pub mod schedule;
+pub mod splice;
+pub mod standings;
+pub mod stats;
+pub mod table;

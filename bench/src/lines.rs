@@ -1,0 +1,139 @@
+//! Lines of code: how much there is to read.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::{fs, io};
+
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::Attribute;
+
+/// Why lines could not be counted.
+#[derive(Debug, thiserror::Error)]
+pub enum CountError {
+    /// A file could not be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// A file is no Rust.
+    #[error(transparent)]
+    Syntax(#[from] syn::Error),
+}
+
+/// Lines of all `.rs` files below `dir` that hold code: no comments, documentation or blank lines, and nothing that is
+/// compiled for tests only.
+pub fn count_in(dir: &Path) -> Result<usize, CountError> {
+    let mut lines = 0;
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            lines += count_in(&path)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            lines += count(&fs::read_to_string(&path)?)?;
+        }
+    }
+    Ok(lines)
+}
+
+/// Lines of one source text on which a token of code starts or ends.
+pub fn count(source: &str) -> Result<usize, CountError> {
+    let file = syn::parse_file(source)?;
+    let mut lines = BTreeSet::new();
+    for item in file.items.iter().filter(|item| !is_test(item)) {
+        collect(item.to_token_stream(), &mut lines);
+    }
+    for attribute in &file.attrs {
+        collect(attribute.to_token_stream(), &mut lines);
+    }
+    Ok(lines.len())
+}
+
+/// Whether `item` carries `#[cfg(test)]`.
+fn is_test(item: &syn::Item) -> bool {
+    let is_cfg_test = |attribute: &Attribute| {
+        attribute.path().is_ident("cfg") && attribute.parse_args::<syn::Ident>().is_ok_and(|ident| ident == "test")
+    };
+    attributes(item).iter().any(is_cfg_test)
+}
+
+fn attributes(item: &syn::Item) -> &[Attribute] {
+    use syn::Item::{Const, Fn, Impl, Macro, Mod, Static, Struct, Trait, Type, Use};
+    match item {
+        Const(item) => &item.attrs,
+        Fn(item) => &item.attrs,
+        Impl(item) => &item.attrs,
+        Macro(item) => &item.attrs,
+        Mod(item) => &item.attrs,
+        Static(item) => &item.attrs,
+        Struct(item) => &item.attrs,
+        Trait(item) => &item.attrs,
+        Type(item) => &item.attrs,
+        Use(item) => &item.attrs,
+        _ => &[],
+    }
+}
+
+/// Adds the lines of all tokens but those of documentation, which the compiler hands over as `#[doc = "…"]`.
+fn collect(tokens: TokenStream, lines: &mut BTreeSet<usize>) {
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        if let TokenTree::Punct(punct) = &token
+            && punct.as_char() == '#'
+        {
+            let inner = |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == '!');
+            let bang = tokens.next_if(inner);
+            if tokens.next_if(is_documentation).is_some() {
+                continue;
+            }
+            lines.extend(bang.map(|bang| bang.span().start().line));
+        }
+        match token {
+            TokenTree::Group(group) => {
+                if group.delimiter() != Delimiter::None {
+                    lines.insert(group.span_open().start().line);
+                    lines.insert(group.span_close().end().line);
+                }
+                collect(group.stream(), lines);
+            }
+            token => {
+                lines.extend(token.span().start().line..=token.span().end().line);
+            }
+        }
+    }
+}
+
+fn is_documentation(token: &TokenTree) -> bool {
+    let TokenTree::Group(group) = token else { return false };
+    matches!(group.stream().into_iter().next(), Some(TokenTree::Ident(name)) if name == "doc")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_code_is_counted() {
+        let source = "//! About.\n\n#![recursion_limit = \"256\"]\n\n/// Adds.\n/* why */\nfn add(a: u8, b: u8) -> u8 {\n    // Why.\n\n    \
+                      a + b // too\n}\n\n/** Block. */\nstruct Empty;\n\n#[cfg(test)]\nmod tests {\n    fn t() {}\n}\n";
+        assert_eq!(count(source).unwrap(), 5);
+    }
+
+    #[test]
+    fn a_text_of_several_lines_counts_whole() {
+        assert_eq!(count("const A: &str = \"one\ntwo\nthree\";\n").unwrap(), 3);
+    }
+
+    #[test]
+    fn what_is_no_rust_is_an_error() {
+        assert!(matches!(count("fn {"), Err(CountError::Syntax(_))));
+    }
+
+    #[test]
+    fn a_folder_is_counted_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("inner")).unwrap();
+        fs::write(dir.path().join("lib.rs"), "mod inner;\n").unwrap();
+        fs::write(dir.path().join("inner/mod.rs"), "struct A;\nstruct B;\n").unwrap();
+        fs::write(dir.path().join("notes.txt"), "struct C;\n").unwrap();
+        assert_eq!(count_in(dir.path()).unwrap(), 3);
+    }
+}

@@ -1,0 +1,184 @@
+//! A child that can be given up on.
+
+use std::io;
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam::channel::{Receiver, bounded, never};
+use crossbeam::select;
+
+use crate::interrupt::Interrupt;
+
+/// What a child may do between being asked to stop and being killed: workers of a process pool need this long at most to
+/// see that their channel has ended.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Why there is no output of a child.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The user wants the run to end. The child and all its descendants are gone.
+    #[error("interrupted")]
+    Interrupted,
+    /// It did not end in time. It and all its descendants are gone.
+    #[error("no end after {} s, so it was stopped", .0.as_secs())]
+    TooLong(Duration),
+    /// It could not be started or waited for.
+    #[error("could not be run: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// A child in a process group of its own, so that a Ctrl-C on the terminal reaches this process alone, which then decides
+/// what becomes of the child and of everything the child has started.
+#[derive(Debug)]
+pub struct Running {
+    pid: u32,
+    done: Receiver<io::Result<Output>>,
+    started: Instant,
+}
+
+/// Runs `command` to its end, and gives up on it after `limit` or on an interrupt.
+pub fn run(command: Command, limit: Option<Duration>, interrupt: &Interrupt) -> Result<Output, RunError> {
+    Running::start(command)?.wait(limit, interrupt)
+}
+
+impl Running {
+    /// Starts `command` without input, and collects what it prints.
+    pub fn start(mut command: Command) -> io::Result<Running> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let child = command.spawn()?;
+        let pid = child.id();
+        let (send, done) = bounded(1);
+        thread::spawn(move || {
+            // The receiver is gone only if nobody is interested any more.
+            let _ = send.send(child.wait_with_output());
+        });
+        Ok(Running { pid, done, started: Instant::now() })
+    }
+
+    /// Waits for the end, without using the processor meanwhile.
+    pub fn wait(self, limit: Option<Duration>, interrupt: &Interrupt) -> Result<Output, RunError> {
+        let late = match limit {
+            Some(limit) => crossbeam::channel::at(self.started + limit),
+            None => never(),
+        };
+        select! {
+            recv(self.done) -> output => Ok(ended(output)?),
+            recv(interrupt.closes()) -> _ => { self.stop(); Err(RunError::Interrupted) }
+            recv(late) -> _ => { self.stop(); Err(RunError::TooLong(limit.unwrap_or_default())) }
+        }
+    }
+
+    /// Waits for the end, and calls `observe` every `interval` until then.
+    pub fn watch(
+        self,
+        limit: Duration,
+        interrupt: &Interrupt,
+        interval: Duration,
+        mut observe: impl FnMut(u32),
+    ) -> Result<Output, RunError> {
+        loop {
+            select! {
+                recv(self.done) -> output => return Ok(ended(output)?),
+                recv(interrupt.closes()) -> _ => { self.stop(); return Err(RunError::Interrupted) }
+                default(interval) => observe(self.pid),
+            }
+            if self.started.elapsed() > limit {
+                self.stop();
+                return Err(RunError::TooLong(limit));
+            }
+        }
+    }
+
+    /// Ends the child and its descendants: politely first, for a second, then for good.
+    fn stop(&self) {
+        signal_group(self.pid, Signal::Terminate);
+        let politely = self.done.recv_timeout(GRACE).is_ok();
+        signal_group(self.pid, Signal::Kill);
+        if !politely {
+            let _ = self.done.recv_timeout(GRACE);
+        }
+    }
+}
+
+fn ended(output: Result<io::Result<Output>, crossbeam::channel::RecvError>) -> io::Result<Output> {
+    output.unwrap_or_else(|_| Err(io::Error::other("the thread that waited for it is gone")))
+}
+
+enum Signal {
+    Terminate,
+    Kill,
+}
+
+#[cfg(unix)]
+fn signal_group(pid: u32, signal: Signal) {
+    use rustix::process::{Pid, kill_process_group};
+    let signal = match signal {
+        Signal::Terminate => rustix::process::Signal::TERM,
+        Signal::Kill => rustix::process::Signal::KILL,
+    };
+    if let Some(group) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        // A group that is gone already is what was wanted.
+        let _ = kill_process_group(group, signal);
+    }
+}
+
+#[cfg(not(unix))]
+fn signal_group(_pid: u32, _signal: Signal) {}
+
+/// The last line of `stderr` that says something.
+pub fn last_line(stderr: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(stderr);
+    text.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[test]
+    fn output_and_status_come_back() {
+        let (_held, interrupt) = Interrupt::channel();
+        let output = run(shell("echo out; echo one >&2; echo two >&2; exit 3"), None, &interrupt).unwrap();
+        assert_eq!(output.stdout, b"out\n");
+        assert_eq!(output.status.code(), Some(3));
+        assert_eq!(last_line(&output.stderr).as_deref(), Some("two"));
+    }
+
+    #[test]
+    fn an_interrupt_ends_the_child_and_its_children() {
+        let (held, interrupt) = Interrupt::channel();
+        // The grandchild holds the pipe open: the end of the output is the end of both.
+        let running = Running::start(shell("sleep 600 & wait")).unwrap();
+        drop(held);
+        assert!(matches!(running.wait(None, &interrupt), Err(RunError::Interrupted)));
+        assert_eq!(interrupt.check(), Err(crate::interrupt::Interrupted));
+    }
+
+    #[test]
+    fn a_child_that_does_not_end_is_given_up_on() {
+        let (_held, interrupt) = Interrupt::channel();
+        let limit = Duration::from_millis(10);
+        assert!(matches!(run(shell("exec sleep 600"), Some(limit), &interrupt), Err(RunError::TooLong(_))));
+        let running = Running::start(shell("exec sleep 600")).unwrap();
+        let mut seen = 0;
+        let watched = running.watch(limit, &interrupt, Duration::from_millis(1), |_| seen += 1);
+        assert!(matches!(watched, Err(RunError::TooLong(_))));
+        assert!(seen > 0);
+    }
+
+    #[test]
+    fn what_cannot_be_started_says_why() {
+        let (_held, interrupt) = Interrupt::channel();
+        let error = run(Command::new("/nonexistent/program"), None, &interrupt).unwrap_err();
+        assert!(error.to_string().starts_with("could not be run: No such file"), "{error}");
+    }
+}

@@ -1,0 +1,361 @@
+//! The real `compare` on strategies that compute nothing, in a folder of its own. Times come from a fake hyperfine, so no
+//! test depends on how fast this machine is.
+#![cfg(unix)]
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bench::record::{Ended, Run, Stage};
+use tempfile::TempDir;
+
+/// For what happens within a second on an idle machine.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// A folder with `programs/NAME` for each name, a hyperfine on its PATH, and nothing else.
+struct Tree {
+    dir: TempDir,
+}
+
+impl Tree {
+    fn new(names: &[&str]) -> Tree {
+        let tree = Tree { dir: tempfile::tempdir().unwrap() };
+        let fakes = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fakes");
+        for folder in ["programs", "path", "state"] {
+            fs::create_dir(tree.path(folder)).unwrap();
+        }
+        // Links, not copies: a file that was just written cannot be run while any other test is starting a process.
+        for name in names {
+            symlink(fakes.join("strategy.sh"), tree.path("programs").join(name)).unwrap();
+        }
+        symlink(fakes.join("hyperfine.sh"), tree.path("path/hyperfine")).unwrap();
+        tree
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn compare(&self, arguments: &[&str]) -> Command {
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
+        command.args(arguments).current_dir(self.dir.path()).stdin(Stdio::null());
+        command.env("PATH", format!("{}:{path}", self.path("path").display())).env("FAKE_STATE", self.path("state"));
+        command.env_remove("FANOUT_WORKERS").env_remove("RUSTFLAGS");
+        command
+    }
+
+    fn measure(&self, arguments: &[&str]) -> Output {
+        self.compare(&[&["--bin-dir", "programs", "--workers", "2"], arguments].concat()).output().unwrap()
+    }
+
+    /// The folder of the only run.
+    fn run_dir(&self) -> PathBuf {
+        let entries = fs::read_dir(self.path("results")).unwrap().map(|entry| entry.unwrap().path());
+        let runs: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
+        assert_eq!(runs.len(), 1, "{runs:?}");
+        runs[0].clone()
+    }
+
+    fn run(&self) -> Run {
+        Run::read(&self.run_dir()).unwrap()
+    }
+
+    fn page(&self) -> String {
+        fs::read_to_string(self.run_dir().join("README.md")).unwrap()
+    }
+
+    fn calls(&self) -> Vec<String> {
+        fs::read_to_string(self.path("state/calls")).unwrap().lines().map(str::to_owned).collect()
+    }
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[track_caller]
+fn assert_status(output: &Output, code: i32) {
+    assert_eq!(output.status.code(), Some(code), "{}", stderr(output));
+}
+
+/// The line of the first table that begins with this row.
+fn row<'a>(page: &'a str, name: &str) -> Vec<&'a str> {
+    let cells = |line: &'a str| line.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>();
+    page.lines().map(cells).find(|cells| cells.get(1) == Some(&name)).unwrap_or_else(|| panic!("no {name} in:\n{page}"))
+}
+
+#[test]
+fn a_run_leaves_tables_and_raw_samples() {
+    let tree = Tree::new(&["sequential", "twice"]);
+    let output = tree.measure(&["--rounds", "6", "--shuffle-seed", "1"]);
+    assert_status(&output, 0);
+
+    let page = tree.page();
+    assert_eq!(row(&page, "twice")[..5], ["1", "twice", "250 ms ± 0", "2.00× [2.00, 2.00]", "1×"]);
+    assert_eq!(row(&page, "sequential")[..5], ["2", "sequential", "500 ms ± 0", "1×", "2.00× [2.00, 2.00]"]);
+    assert!(page.contains("`scripts/compare.sh --bin-dir programs --workers 2 --rounds 6 --shuffle-seed 1`"), "{page}");
+
+    let run = tree.run();
+    assert_eq!(run.plan.ended, Some(Ended::Complete));
+    assert_eq!(run.complete.len(), 6);
+    for name in ["sequential", "twice", "sequential.control"] {
+        let measured = run.measured(name).unwrap();
+        assert_eq!((measured.cold.len(), measured.warm.len()), (6, 6), "{name}");
+    }
+    let footprint = run.measured("twice").unwrap().footprint.unwrap();
+    assert_eq!(footprint.keys_in_flight, Some(2.0));
+}
+
+#[test]
+fn what_is_timed_is_one_batch_with_every_flag_and_no_digest() {
+    let tree = Tree::new(&["sequential", "twice"]);
+    assert_status(&tree.measure(&["--rounds", "2", "--quick", "--seed", "7"]), 0);
+    let timed = "--workload fill --keys 100 --count 100000 --skew uniform --rng xoshiro --seed 7 --workers 2";
+    let calls = tree.calls();
+    let count = |call: String| calls.iter().filter(|other| **other == call).count();
+    assert_eq!(count(format!("twice {timed}")), 2);
+    assert_eq!(count(format!("sequential {timed}")), 4, "with the control");
+    assert_eq!(count(format!("twice {timed} --repeat 3 --format json --digest")), 2);
+    assert_eq!(count(format!("twice {timed} --format json --expect 0123456789abcdef")), 2);
+    assert_eq!(count(format!("twice {timed} --format json --digest")), 2, "verified, and watched");
+    let first = calls.iter().position(|call| *call == format!("sequential {timed}")).unwrap();
+    let verified = calls.iter().position(|call| call.starts_with("twice") && call.ends_with("--digest")).unwrap();
+    assert!(verified < first, "nothing is timed before all digests agree");
+}
+
+#[test]
+fn a_failing_strategy_is_a_row_and_the_others_go_on() {
+    let tree = Tree::new(&["sequential", "twice", "liar", "crasher", "unoptimised", "tired"]);
+    let output = tree.measure(&["--rounds", "2"]);
+    assert_status(&output, 1);
+    let run = tree.run();
+    let failure = |name: &str| run.measured(name).unwrap().failure.clone().unwrap_or_else(|| panic!("{name}"));
+
+    let liar = failure("liar");
+    assert_eq!(liar.message, "its digest is ffffffffffffffff, and that of sequential is 0123456789abcdef");
+    let crasher = failure("crasher");
+    assert_eq!((crasher.stage, crasher.message.as_str()), (Stage::Verify, "it failed"));
+    assert_eq!(crasher.exit.as_deref(), Some("exit status: 3"));
+    assert_eq!(crasher.stderr.as_deref(), Some("out of luck"));
+    assert_eq!(failure("unoptimised").message, "it is a debug build, and only release builds are measured");
+    let tired = failure("tired");
+    assert_eq!((tired.stage, tired.round, tired.stderr.as_deref()), (Stage::Check, Some(1), Some("too tired")));
+
+    let page = tree.page();
+    assert_eq!(row(&page, "twice")[0], "1");
+    let failed = page.split("## Failed").nth(1).unwrap();
+    for name in ["liar", "crasher", "unoptimised", "tired"] {
+        assert!(failed.contains(&format!("| {name}")), "{page}");
+    }
+    let calls = tree.calls();
+    assert!(!calls.iter().any(|call| call.starts_with("liar") && call.contains("--repeat")), "a liar is not timed");
+}
+
+#[test]
+fn a_reference_that_fails_leaves_nothing() {
+    let tree = Tree::new(&["sequential"]);
+    fs::remove_file(tree.path("programs/sequential")).unwrap();
+    symlink("/bin/false", tree.path("programs/sequential")).unwrap();
+    let output = tree.measure(&[]);
+    assert_status(&output, 1);
+    assert!(stderr(&output).contains("sequential is the reference"), "{}", stderr(&output));
+    assert!(!tree.path("results").exists());
+}
+
+#[test]
+fn an_unknown_name_is_refused_with_the_nearest_one() {
+    let tree = Tree::new(&["sequential", "twice"]);
+    let output = tree.measure(&["--only", "twise"]);
+    assert_status(&output, 1);
+    assert_eq!(stderr(&output), "error: there is no strategy `twise`; did you mean `twice`?\n");
+}
+
+#[test]
+fn only_measures_what_was_asked_for_and_sequential() {
+    let tree = Tree::new(&["sequential", "twice", "liar"]);
+    assert_status(&tree.measure(&["--only", "twice", "--rounds", "1"]), 0);
+    let names: Vec<String> = tree.run().plan.rows.into_iter().map(|row| row.name).collect();
+    assert_eq!(names, ["sequential", "twice", "sequential.control"]);
+}
+
+#[test]
+fn the_same_files_make_the_same_tables() {
+    let tree = Tree::new(&["sequential", "twice", "liar"]);
+    assert_status(&tree.measure(&["--rounds", "3"]), 1);
+    let files = [tree.run_dir().join("README.md"), tree.path("results/README.md")];
+    let before = files.clone().map(|file| fs::read(file).unwrap());
+    for file in &files {
+        fs::remove_file(file).unwrap();
+    }
+    let output = tree.compare(&["--report", tree.run_dir().to_str().unwrap()]).output().unwrap();
+    assert_status(&output, 0);
+    assert_eq!(files.map(|file| fs::read(file).unwrap()), before);
+}
+
+#[test]
+fn the_index_has_every_run() {
+    let tree = Tree::new(&["sequential", "twice"]);
+    for _ in 0..2 {
+        assert_status(&tree.measure(&["--rounds", "1"]), 0);
+    }
+    let runs = fs::read_dir(tree.path("results")).unwrap().map(|entry| entry.unwrap());
+    let runs: Vec<_> = runs.filter(|entry| entry.path().is_dir()).collect();
+    assert_eq!(runs.len(), 2);
+    let index = || fs::read_to_string(tree.path("results/README.md")).unwrap();
+    for run in &runs {
+        let name = run.file_name().into_string().unwrap();
+        assert!(index().contains(&format!("| [{name}]({name}/README.md) ")), "{}", index());
+    }
+    assert!(index().contains("| twice, 250"), "{}", index());
+
+    fs::remove_dir_all(runs[0].path()).unwrap();
+    assert_status(&tree.compare(&["--report", runs[1].path().to_str().unwrap()]).output().unwrap(), 0);
+    let gone = format!("| [{}](", runs[0].file_name().to_str().unwrap());
+    assert!(!index().contains(&gone), "{}", index());
+}
+
+#[test]
+fn results_hold_no_path_of_this_machine() {
+    let tree = Tree::new(&["sequential", "liar"]);
+    let programs = tree.path("programs");
+    let out = tree.path("elsewhere");
+    let arguments = ["--bin-dir", programs.to_str().unwrap(), "--out", out.to_str().unwrap(), "--rounds", "1"];
+    assert_status(&tree.compare(&arguments).output().unwrap(), 1);
+    let mut rest = vec![out];
+    let mut files = 0;
+    while let Some(path) = rest.pop() {
+        if path.is_dir() {
+            rest.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let canonical = tree.dir.path().canonicalize().unwrap();
+        for dir in [tree.dir.path(), &canonical, Path::new(env!("CARGO_MANIFEST_DIR"))] {
+            assert!(!text.contains(dir.to_str().unwrap()), "{}: {text}", path.display());
+        }
+        files += 1;
+    }
+    assert!(files > 8, "{files}");
+}
+
+/// Ends a child whatever becomes of the test.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[track_caller]
+fn until<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(value) = ready() {
+            return value;
+        }
+        assert!(started.elapsed() < DEADLINE, "no {what} after {DEADLINE:?}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn interrupted_by(signal: &str) {
+    let tree = Tree::new(&["sequential", "stuck", "twice"]);
+    let mut command = tree.compare(&["--bin-dir", "programs", "--workers", "2", "--rounds", "3"]);
+    let mut compare = Killed(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    // It hangs in its second cold run: the first round is complete, and the second has begun.
+    let stuck = until("hanging strategy", || fs::read_to_string(tree.path("state/pid")).ok());
+    let pid = compare.0.id().to_string();
+    assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
+    let status = until("end", || compare.0.try_wait().unwrap());
+    assert_eq!(status.code(), Some(130));
+
+    let gone = || !Command::new("kill").args(["-0", stuck.trim()]).stderr(Stdio::null()).status().unwrap().success();
+    until("end of the hanging strategy", || gone().then_some(()));
+
+    let run = tree.run();
+    assert_eq!(run.plan.ended, Some(Ended::Interrupted));
+    assert_eq!(run.complete.into_iter().collect::<Vec<_>>(), [1]);
+    assert!(run.measured.iter().all(|measured| measured.cold.contains_key(&1) && measured.warm.contains_key(&1)));
+    assert!(run.measured.iter().all(|measured| measured.failure.is_none()), "an interrupt is nobody's failure");
+    let page = tree.page();
+    assert!(page.contains("> **Warning:** this run was interrupted, with 1 of 3 rounds complete."), "{page}");
+    assert!(row(&page, "twice")[2].starts_with("250 ms"), "{page}");
+    let index = fs::read_to_string(tree.path("results/README.md")).unwrap();
+    assert!(index.contains("1 of 3"), "{index}");
+}
+
+#[test]
+fn ctrl_c_keeps_what_was_measured() {
+    interrupted_by("INT");
+}
+
+#[test]
+fn sigterm_keeps_what_was_measured() {
+    interrupted_by("TERM");
+}
+
+#[test]
+fn the_headline_goes_between_the_markers() {
+    let tree = Tree::new(&["sequential", "twice"]);
+    assert_status(&tree.measure(&["--rounds", "1"]), 0);
+    let readme = tree.path("README.md");
+    fs::write(&readme, "# Title\n\n<!-- fanout:table:begin -->\n<!-- fanout:table:end -->\n\nThe end.\n").unwrap();
+    let run = tree.run_dir();
+    let splice = |more: &[&str]| tree.compare(&[&["--splice", run.to_str().unwrap()], more].concat()).output().unwrap();
+    assert_status(&splice(&["--check"]), 1);
+    assert_status(&splice(&[]), 0);
+    assert_status(&splice(&["--check"]), 0);
+    let text = fs::read_to_string(&readme).unwrap();
+    assert!(text.starts_with("# Title\n\n<!-- fanout:table:begin -->\n\n| strategy "), "{text}");
+    assert!(text.ends_with("\n\n<!-- fanout:table:end -->\n\nThe end.\n"), "{text}");
+    assert!(text.contains("Made by `scripts/compare.sh --bin-dir programs --workers 2 --rounds 1`. Commit:"), "{text}");
+
+    fs::write(&readme, text.replace("twice", "thrice")).unwrap();
+    assert_status(&splice(&["--check"]), 1);
+    fs::write(&readme, "no markers").unwrap();
+    let output = splice(&[]);
+    assert_status(&output, 1);
+    assert!(stderr(&output).contains("there must be one line"), "{}", stderr(&output));
+}
+
+/// A workspace whose strategies print what a strategy prints, one of which does not compile.
+#[test]
+fn strategies_are_built_from_the_folders_in_impls() {
+    let tree = Tree::new(&[]);
+    let release = r##"fn main() {
+    // A comment is no line of code.
+    if cfg!(debug_assertions) { std::process::exit(9) }
+    println!(r#"{{"strategy":"sequential","profile":"release","workers":2,"start_ns":1,"run_ns":[3,2,2],"drop_ns":[1,1,1],
+        "stop_ns":1,"output_bytes":800,"failed":[],"digest":"0123456789abcdef"}}"#);
+}
+"##;
+    fs::write(tree.path("Cargo.toml"), "[workspace]\nresolver = \"3\"\nmembers = [\"impls/*\"]\n").unwrap();
+    for (name, main) in [("sequential", release), ("twice", release), ("broken", "fn main() { oops }\n")] {
+        let package = tree.path("impls").join(name);
+        fs::create_dir_all(package.join("src")).unwrap();
+        fs::write(package.join("Cargo.toml"), format!("[package]\nname = \"{name}\"\nedition = \"2024\"\n")).unwrap();
+        fs::write(package.join("src/main.rs"), main).unwrap();
+    }
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let lock =
+        Command::new(cargo).args(["generate-lockfile", "--offline"]).current_dir(tree.dir.path()).output().unwrap();
+    assert_status(&lock, 0);
+
+    let mut compare = tree.compare(&["--rounds", "1"]);
+    let output = compare.env("CARGO_TARGET_DIR", tree.path("elsewhere")).output().unwrap();
+    assert_status(&output, 1);
+    assert!(stderr(&output).contains("cannot find value `oops`"), "cargo's output is shown: {}", stderr(&output));
+    assert!(tree.path("elsewhere/release/twice").is_file(), "CARGO_TARGET_DIR is respected");
+    let run = tree.run();
+    assert_eq!(run.measured("broken").unwrap().failure.as_ref().unwrap().stage, Stage::Build);
+    assert_eq!(run.measured("twice").unwrap().cold.len(), 1);
+    let lines: Vec<_> = run.plan.rows.iter().map(|row| (row.name.as_str(), row.lines)).collect();
+    assert!(lines.contains(&("twice", Some(5))), "{lines:?}");
+    assert!(run.machine.rustc.is_some() && run.machine.lockfile_xxh3.is_some());
+}

@@ -1,0 +1,27 @@
+#!/bin/sh
+# A hyperfine that takes only the flags which mean the same in 1.20 and 2.0, runs the command once and exports a time which
+# follows from the name of the row.
+set -eu
+if [ "${1-}" = --version ]; then echo "hyperfine 1.20.0" && exit; fi
+while [ $# -gt 1 ]; do
+    case $1 in
+    -N | --ignore-failure) ;;
+    -w) [ "$2" = 0 ] && shift ;;
+    -r) [ "$2" = 1 ] && shift ;;
+    -n) name=$2 && shift ;;
+    --export-json) export=$2 && shift ;;
+    *) echo "unknown flag $1" >&2 && exit 2 ;;
+    esac
+    shift
+done
+code=0
+# shellcheck disable=SC2086 # The fakes' command lines hold nothing that needs quotes.
+$1 >/dev/null 2>&1 || code=$?
+case $name in
+twice) wall=0.25 ;;
+*) wall=0.5 ;;
+esac
+cat >"$export" <<JSON
+{"results": [{"command": "$name", "mean": $wall, "stddev": null, "median": $wall, "user": 0.4, "system": 0.1,
+  "min": $wall, "max": $wall, "times": [$wall], "memory_usage_byte": [1], "exit_codes": [$code]}]}
+JSON

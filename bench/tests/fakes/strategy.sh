@@ -1,0 +1,38 @@
+#!/bin/sh
+# A strategy that computes nothing. Its behaviour follows from the name under which it is called; what it was called with
+# is appended to $FAKE_STATE/calls.
+set -eu
+name=$(basename "$0")
+printf '%s %s\n' "$name" "$*" >>"$FAKE_STATE/calls"
+
+profile=release digest=null runs=1 workload=fill expect='' run=400000000
+while [ $# -gt 0 ]; do
+    case $1 in
+    --digest) digest='"0123456789abcdef"' ;;
+    --expect) expect=$2 digest='"0123456789abcdef"' && shift ;;
+    --repeat) runs=$2 && shift ;;
+    --workload) workload=$2 && shift ;;
+    --format | --keys | --count | --skew | --rng | --seed | --workers) shift ;;
+    *) echo "unknown flag $1" >&2 && exit 2 ;;
+    esac
+    shift
+done
+[ "$workload" = fill ] || name=waiting
+
+case $name in
+waiting) run=1000000000 ;;
+twice) run=200000000 ;;
+liar) [ "$digest" = null ] || digest='"ffffffffffffffff"' ;;
+crasher) printf 'starting\nout of luck\n' >&2 && exit 3 ;;
+unoptimised) profile=debug ;;
+tired) [ -z "$expect" ] || { echo "too tired" >&2 && exit 1; } ;; # Fails each round's check.
+stuck) # Does not end its second cold run, which is one without a digest.
+    [ "$digest" != null ] || echo cold >>"$FAKE_STATE/cold"
+    if [ "$digest" = null ] && [ "$(wc -l <"$FAKE_STATE/cold")" -eq 2 ]; then
+        echo $$ >"$FAKE_STATE/pid.part" && mv "$FAKE_STATE/pid.part" "$FAKE_STATE/pid" && exec sleep 600
+    fi ;;
+esac
+
+list=$(yes "$run" | head -n "$runs" | paste -sd , -)
+printf '{"strategy": "%s", "profile": "%s", "workers": 2, "start_ns": 60000, "run_ns": [%s], "drop_ns": [%s], %s}\n' \
+    "$name" "$profile" "$list" "$list" "\"stop_ns\": 30000, \"output_bytes\": 800000000, \"failed\": [], \"digest\": $digest"
