@@ -149,12 +149,12 @@ impl Worker {
         self.process.id()
     }
 
-    /// This worker, unless its process has ended: a death while it was idle is no key's fault.
-    pub fn if_alive(mut self) -> Option<Self> {
-        match self.process.try_wait() {
-            Ok(None) => Some(self),
-            _ => None,
-        }
+    /// This worker, if it can be asked: unless its process has ended, or has sent what it was not asked for, which the
+    /// next key would take for its answer. Neither is that key's fault.
+    pub fn if_fit(mut self) -> Option<Self> {
+        let alive = matches!(self.process.try_wait(), Ok(None));
+        // What it sends before its hello is looked at with that.
+        (alive && (!self.greeted || self.channel.is_silent())).then_some(self)
     }
 
     /// Waits for its hello, if that has not come yet.
@@ -279,7 +279,10 @@ impl Worker {
                 None => KeyError::Protocol { pid, violation: String::from("it closed its channel and lived on") },
             },
             ReceiveError::Lost(Broken::System(error)) => KeyError::NotStarted(error),
-            ReceiveError::Invalid(violation) => KeyError::Protocol { pid, violation },
+            ReceiveError::Invalid(violation) => {
+                self.kill();
+                KeyError::Protocol { pid, violation }
+            }
         }
     }
 
@@ -382,6 +385,11 @@ impl Channel {
             }
         }
         Ok(())
+    }
+
+    /// Whether there is nothing to receive, not even the channel's end.
+    fn is_silent(&self) -> bool {
+        recv(&self.socket, &mut [0; 1], RecvFlags::DONTWAIT | RecvFlags::PEEK) == Err(Errno::AGAIN)
     }
 
     fn receive_array<const N: usize>(&mut self) -> Result<[u8; N], Broken> {

@@ -1,0 +1,80 @@
+//! `new-strategy`: makes the folder of a new strategy, which runs and keeps the laws before a line of it is written.
+
+use std::env;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use bench::scaffold::{self, FILL_IN, Name, NameError, TEMPLATE};
+use clap::Parser;
+
+const EXAMPLE: &str = "\
+Example:
+  scripts/new-strategy.sh work-stealing   makes impls/work-stealing, with the type work_stealing::WorkStealing
+
+Exit status:
+  0 it is made; 1 it could not be, and nothing is left of it; 2 wrong usage, or a name that cannot be";
+
+/// Makes impls/NAME, a new strategy, from impls/sequential.
+///
+/// It builds, keeps every law and is a row of the next table from the start. Nothing but impls/NAME and Cargo.lock is
+/// touched.
+#[derive(Debug, Parser)]
+#[command(bin_name = "scripts/new-strategy.sh", after_help = EXAMPLE, max_term_width = 120)]
+#[command(arg_required_else_help = true)]
+struct Options {
+    /// The strategy's name, in kebab-case: of its folder, its package, its program, and its row in every table.
+    #[arg(allow_hyphen_values = true)]
+    name: String,
+}
+
+fn main() -> ExitCode {
+    let options = match Options::try_parse() {
+        Ok(options) => options,
+        Err(error) if env::args_os().len() == 1 || !error.use_stderr() => error.exit(),
+        Err(error) => {
+            // The message alone: the usage below it is what --help is for.
+            eprintln!("{}", error.to_string().lines().next().unwrap_or_default());
+            return ExitCode::from(2);
+        }
+    };
+    match run(&options.name) {
+        Ok(next) => {
+            // Whoever does not listen has the strategy all the same.
+            _ = io::stdout().write_all(next.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(if error.is::<NameError>() { 2 } else { 1 })
+        }
+    }
+}
+
+fn run(text: &str) -> Result<String> {
+    let here = env::current_dir().context("the current folder is gone")?;
+    let workspace = scaffold::read(&here)?;
+    let name = scaffold::name(&workspace, text)?;
+    scaffold::make(&workspace, &name)?;
+    Ok(next_steps(&name))
+}
+
+fn next_steps(name: &Name) -> String {
+    let name = name.kebab();
+    format!(
+        "\
+Made impls/{name}, and entered it in Cargo.lock. It does what {TEMPLATE} does until you write it:
+
+  impls/{name}/src/lib.rs   the strategy: what it keeps between batches, `start`, `run`
+  impls/{name}/README.md    when to pick it, what it costs, what happens when things go wrong
+  impls/{name}/Cargo.toml   its description, and what it depends on
+
+  grep -rn '{FILL_IN}' impls/{name}       what only you can say
+  cargo test -p {name}                  the laws that every strategy keeps
+  cargo run --release -p {name}         the notebook's job on it
+  scripts/compare.sh --only {name}      its row beside {TEMPLATE}'s
+
+It is a row of every table from now on; nothing else has to be edited.
+"
+    )
+}
