@@ -42,18 +42,10 @@
 //! }
 //! ```
 //!
-//! # What may cross
-//!
-//! A process shares nothing, so a [`Portable`] workload must be serialisable, and a closure is not:
-//!
-//! ```compile_fail,E0277
-//! #[derive(serde::Serialize, serde::Deserialize)]
-//! struct Closure(fn(f64) -> f64);
-//! ```
-//!
-//! nor is a lock's guard, an open file, or a thread's handle. Threads take all four.
+//! What may cross into another process, and what may not, is in [`crossing`].
 
 mod codec;
+pub mod crossing;
 mod parent;
 mod portable;
 mod protocol;
