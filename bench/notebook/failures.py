@@ -1,0 +1,629 @@
+#!/usr/bin/env python3
+"""Measures what becomes of the notebook's two pools when something goes wrong, and prints a table of it.
+
+    python bench/notebook/failures.py                          all scenarios, as a markdown table
+    python bench/notebook/failures.py --format json            one JSON object per scenario and pool
+    python bench/notebook/failures.py --only P1,P2-computing   these alone, or a whole family: --only P2
+    python bench/notebook/failures.py --add other.jsonl        with further columns from such JSON lines
+
+Every scenario runs in a process and session of its own, under a watchdog: what does not end in time is reported as
+hanging, with the place where it hangs, and is killed with all that it started. Nothing in the pools or in
+multiprocessing is patched; faults are what a key does to its own process, or a signal from outside. `seconds` is the
+time from the fault until the caller knows of it, or until the pool's processes are gone.
+
+Linux only: the watchdog and the faults look into /proc.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import faulthandler
+import json
+import multiprocessing
+import os
+import platform
+import re
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import FIRST_EXCEPTION, Executor, Future, ProcessPoolExecutor, TimeoutError, wait
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Callable, NamedTuple, Optional
+
+POOLS = ("concurrent.futures", "loky")
+
+# How a scenario and its workers find the file that they write their notes in: workers inherit the environment, however
+# they are started.
+NOTES_VARIABLE = "FANOUT_FAILURES_NOTES"
+
+# Long enough for the kill to land in the middle: the parent takes tens of milliseconds to read it, the killer looks
+# about every tenth of one.
+LARGE = 128 << 20
+
+# A key that is still at work whenever a scenario is over.
+LONG = 300.0
+
+# The answer of a scenario: one line, and the seconds if there are any to tell.
+Answer = tuple[str, Optional[float]]
+
+
+class Scenario(NamedTuple):
+    """One row of the table. `signals` says what is sent to whom once the pool is as the scenario wants it."""
+
+    id: str
+    text: str
+    body: Callable[[str], Any]
+    signals: tuple[signal.Signals, str] | None
+
+
+SCENARIOS: dict[str, Scenario] = {}
+
+
+def scenario(id: str, text: str, signals: tuple[signal.Signals, str] | None = None) -> Callable[[Any], Any]:
+    """Enters a function as a scenario. It gets the name of a pool, and gives an answer or, if signalled, never ends."""
+
+    def enter(body: Callable[[str], Any]) -> Callable[[str], Any]:
+        SCENARIOS[id] = Scenario(id, text, body, signals)
+        return body
+
+    return enter
+
+
+# What scenarios are made of.
+
+
+def make(pool: str, workers: int, **more: Any) -> Executor:
+    if pool == "loky":
+        from loky import get_reusable_executor  # type: ignore[import-untyped]
+
+        executor: Executor = get_reusable_executor(max_workers=workers, **more)
+        return executor
+    return ProcessPoolExecutor(max_workers=workers, **more)
+
+
+def note(**fields: Any) -> None:
+    """Adds a line to the scenario's notes: one short write, so that processes don't mix theirs."""
+    line = json.dumps({"time": time.monotonic(), **fields}) + "\n"
+    fd = os.open(os.environ[NOTES_VARIABLE], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.write(fd, line.encode())
+    os.close(fd)
+
+
+def read_notes(file: str) -> list[dict[str, Any]]:
+    try:
+        return [json.loads(line) for line in Path(file).read_text().splitlines()]
+    except FileNotFoundError:
+        return []
+
+
+def fault_time() -> float:
+    """When the first fault struck. The clock is the machine's, the same in all processes."""
+    return next(float(entry["time"]) for entry in read_notes(os.environ[NOTES_VARIABLE]) if entry.get("fault"))
+
+
+def worker_pids() -> list[int]:
+    return [child.pid for child in multiprocessing.active_children() if child.pid]
+
+
+def warm_up(executor: Executor, workers: int) -> None:
+    """Makes every worker take a key, so that all of them are started, and leaves them idle."""
+    wait(submit(executor, [(nap, 0.3)] * workers))
+
+
+def name_of(error: BaseException) -> str:
+    argument = f"({error})" if isinstance(error, SystemExit) else ""
+    return type(error).__name__ + argument
+
+
+def submit(executor: Executor, calls: Sequence[tuple[Callable[..., Any], Any]]) -> list[Future[Any]]:
+    """A future for every call: a pool that breaks meanwhile refuses the rest, and a refused key is a failed one."""
+    futures: list[Future[Any]] = []
+    for function, argument in calls:
+        try:
+            futures.append(executor.submit(function, argument))
+        except Exception as error:
+            refused: Future[Any] = Future()
+            refused.set_exception(error)
+            futures.append(refused)
+    return futures
+
+
+def settle(futures: Sequence[Future[Any]]) -> tuple[int, Counter[str], float]:
+    """Waits for all futures: how many keys came back, the errors of the others, and when the first error was known."""
+    wait(futures, return_when=FIRST_EXCEPTION)
+    known = time.monotonic()
+    errors = [error for future in futures if (error := future.exception()) is not None]
+    return len(futures) - len(errors), Counter(map(name_of, errors)), known
+
+
+def lost(futures: Sequence[Future[Any]]) -> tuple[str, float]:
+    came_back, errors, known = settle(futures)
+    failures = "".join(f", {count} fail with {name}" for name, count in errors.items())
+    return f"{came_back} of {len(futures)} keys come back{failures}", known
+
+
+def afterwards(pool: str, executor: Executor) -> str:
+    """Whether the pool still works."""
+    if works(executor):
+        return "the pool goes on"
+    if pool == "loky":
+        again = "gives a working one" if works(make(pool, 2)) else "does not help"
+        return f"the pool is broken; get_reusable_executor() {again}"
+    return "the pool is broken"
+
+
+def works(executor: Executor) -> bool:
+    try:
+        return executor.submit(nap, 0).result() == 0
+    except Exception:
+        return False
+
+
+# What keys do.
+
+
+def nap(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+def strike(what: str) -> Any:
+    """A key that is a fault, after a moment in which keys that end at the same time as the one before are sent back."""
+    time.sleep(0.02)
+    note(fault=what)
+    if what == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif what == "stop":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    elif what == "segv":
+        ctypes.string_at(0)
+    elif what == "abort":
+        os.abort()
+    elif what == "recursion":
+        strike_deeper()
+    elif what == "print":
+        print("printed in a key")
+    elif what == "unpicklable":
+        return threading.Lock()
+    elif what == "unreadable":
+        return Unreadable()
+    elif what.startswith("sys.exit"):
+        sys.exit(int(what.split()[1]))
+    elif what.startswith("os._exit"):
+        os._exit(int(what.split()[1]))
+    return None
+
+
+def strike_deeper() -> None:
+    strike_deeper()
+
+
+class Unreadable:
+    """Can be pickled; cannot be unpickled."""
+
+    def __reduce__(self) -> Any:
+        return int, ("no number",)
+
+
+def large_result(reader: int) -> bytes:
+    """A key whose process is killed when process `reader` has read half of its result.
+
+    The kernel counts what a process reads at every read; what it writes, only when the whole write is over. So the
+    killer watches the one that reads. While the main thread is in that write it does not hold the GIL.
+    """
+    before = bytes_read(reader)
+
+    def kill_half_way() -> None:
+        while bytes_read(reader) - before < LARGE // 2:
+            time.sleep(0.0001)
+        note(fault="kill", read=bytes_read(reader) - before, of=LARGE)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=kill_half_way, daemon=True).start()
+    return bytes(LARGE)
+
+
+def bytes_read(pid: int) -> int:
+    found = re.search(r"^rchar: (\d+)$", Path(f"/proc/{pid}/io").read_text(), re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
+# The scenarios, under the numbers of fanout's own tests; those with S have none there.
+
+
+@scenario("P1", "worker SIGKILLed with half of its result sent")
+def killed_sending(pool: str) -> Answer:
+    executor = make(pool, 2)
+    warm_up(executor, 2)
+    text, known = lost(submit(executor, [(large_result, os.getpid()), *[(nap, 0.1)] * 9]))
+    return f"{text}; {afterwards(pool, executor)}", known - fault_time()
+
+
+@scenario("P2-starting", "worker SIGKILLed before it takes a key")
+def killed_starting(pool: str) -> Answer:
+    executor = make(pool, 2, initializer=strike, initargs=("kill",))
+    text, known = lost(submit(executor, [(nap, 0)] * 10))
+    return text, known - fault_time()
+
+
+def one_of_ten(pool: str, what: str) -> Answer:
+    """The fault in key 4 of 10, on two workers; each other key takes a twentieth of a second."""
+    executor = make(pool, 2)
+    warm_up(executor, 2)
+    text, known = lost(submit(executor, [*[(nap, 0.05)] * 4, (strike, what), *[(nap, 0.05)] * 5]))
+    return f"{text}; {afterwards(pool, executor)}", known - fault_time()
+
+
+@scenario("P2-computing", "worker SIGKILLed while it computes key 4 of 10")
+def killed_computing(pool: str) -> Answer:
+    return one_of_ten(pool, "kill")
+
+
+@scenario("P2-pending", "worker SIGKILLed in key 50 of 100: what is lost with it")
+def killed_with_pending(pool: str) -> Answer:
+    executor = make(pool, 2)
+    warm_up(executor, 2)
+    text, known = lost(submit(executor, [*[(nap, 0.01)] * 50, (strike, "kill"), *[(nap, 0.01)] * 49]))
+    return text, known - fault_time()
+
+
+@scenario("P2-idle", "idle worker SIGKILLed, a second before the next 10 keys")
+def killed_idle(pool: str) -> Answer:
+    executor = make(pool, 2)
+    warm_up(executor, 2)
+    note(fault="kill")
+    os.kill(worker_pids()[0], signal.SIGKILL)
+    time.sleep(1)
+    text, _ = lost(submit(executor, [(nap, 0.01)] * 10))
+    return f"{text}; {afterwards(pool, executor)}", None
+
+
+@scenario("P3-segv", "segmentation fault in a key")
+def segv(pool: str) -> Answer:
+    return one_of_ten(pool, "segv")
+
+
+@scenario("P3-abort", "`os.abort()` in a key")
+def abort(pool: str) -> Answer:
+    return one_of_ten(pool, "abort")
+
+
+@scenario("P3-recursion", "recursion without end in a key")
+def recursion(pool: str) -> Answer:
+    return one_of_ten(pool, "recursion")
+
+
+@scenario("P3-sys-exit-0", "`sys.exit(0)` in a key")
+def sys_exit(pool: str) -> Answer:
+    return one_of_ten(pool, "sys.exit 0")
+
+
+@scenario("P3-exit-0", "`os._exit(0)` in a key")
+def exit_0(pool: str) -> Answer:
+    return one_of_ten(pool, "os._exit 0")
+
+
+@scenario("P3-exit-42", "`os._exit(42)` in a key")
+def exit_42(pool: str) -> Answer:
+    return one_of_ten(pool, "os._exit 42")
+
+
+@scenario("P4", "all workers SIGKILLed at once, busy with 2 of 10 keys")
+def all_killed(pool: str) -> Answer:
+    executor = make(pool, 2)
+    warm_up(executor, 2)
+    futures = submit(executor, [(nap, 0.5)] * 10)
+    time.sleep(0.2)
+    note(fault="kill")
+    for pid in worker_pids():
+        os.kill(pid, signal.SIGKILL)
+    text, known = lost(futures)
+    return f"{text}; {afterwards(pool, executor)}", known - fault_time()
+
+
+@scenario("P5", "worker stopped by SIGSTOP, its future awaited for at most 1 s")
+def stopped(pool: str) -> Answer:
+    executor = make(pool, 2)
+    warm_up(executor, 2)
+    future = executor.submit(strike, "stop")
+    try:
+        future.result(timeout=1)
+        text = "the key comes back"
+    except TimeoutError:
+        text = "TimeoutError"
+    known = time.monotonic() - fault_time()
+    others, _ = lost(submit(executor, [(nap, 0.01)] * 10))
+    text = f"{text}; {others} afterwards; the worker {'stays stopped' if any_stopped() else 'is replaced'}"
+    note(so_far=f"{text}; shutdown()")
+    executor.shutdown()
+    return f"{text}; shutdown() ends", known
+
+
+def any_stopped() -> bool:
+    return any(process.state == "T" for process in processes(os.getsid(0)))
+
+
+@scenario("P7", "`print` in a key")
+def printing(pool: str) -> Answer:
+    executor = make(pool, 2)
+    executor.submit(strike, "print").result()
+    time.sleep(0.5)
+    at_once = os.fstat(sys.stdout.fileno()).st_size > 0
+    executor.shutdown()
+    time.sleep(0.5)
+    at_end = os.fstat(sys.stdout.fileno()).st_size > 0
+    when = "at once" if at_once else "when the worker ends"
+    return (f"on the program's stdout, {when}" if at_end else "is lost"), None
+
+
+def busy(pool: str, seconds: float) -> None:
+    """Keeps two workers busy and eight keys waiting, until a signal comes."""
+    executor = make(pool, 2)
+    warm_up(executor, 2)
+    results = executor.map(nap, [seconds] * 10)
+    time.sleep(0.3)
+    note(ready=worker_pids())
+    list(results)
+
+
+@scenario("P8-busy", "parent SIGKILLed, workers busy", (signal.SIGKILL, "parent"))
+def parent_killed_busy(pool: str) -> None:
+    busy(pool, LONG)
+
+
+@scenario("P8-idle", "parent SIGKILLed, workers idle", (signal.SIGKILL, "parent"))
+def parent_killed_idle(pool: str) -> None:
+    executor = make(pool, 2)
+    warm_up(executor, 2)
+    time.sleep(0.3)
+    note(ready=worker_pids())
+    time.sleep(LONG)
+
+
+@scenario("P10-int", "SIGINT to the whole group (Ctrl-C), workers busy with keys of 3 s", (signal.SIGINT, "group"))
+def interrupted(pool: str) -> None:
+    busy(pool, 3)
+
+
+@scenario("P10-term", "SIGTERM to the parent, workers busy", (signal.SIGTERM, "parent"))
+def terminated(pool: str) -> None:
+    busy(pool, LONG)
+
+
+@scenario("P16", "2 keys on a pool of 8")
+def fewer_keys(pool: str) -> Answer:
+    executor = make(pool, 8)
+    wait(submit(executor, [(nap, 0.5)] * 2))
+    return f"{len(worker_pids())} processes are started", None
+
+
+@scenario("S1-unpicklable", "a key's output cannot be pickled (a lock)")
+def unpicklable(pool: str) -> Answer:
+    return one_of_ten(pool, "unpicklable")
+
+
+@scenario("S2-unreadable", "a key's output is pickled, but cannot be unpickled")
+def unreadable(pool: str) -> Answer:
+    return one_of_ten(pool, "unreadable")
+
+
+# The watchdog.
+
+
+class Process(NamedTuple):
+    pid: int
+    state: str
+
+
+def processes(session: int) -> list[Process]:
+    """The processes of a session that are not dead yet."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[3]) == session and fields[0] not in "ZX":
+                found.append(Process(int(folder.name), fields[0]))
+    return found
+
+
+def kill_session(session: int) -> None:
+    while left := processes(session):
+        for process in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+        time.sleep(0.02)
+
+
+def perform(id: str, pool: str, limit: float) -> None:
+    """Runs one scenario in this process, which is the watchdog's child and the leader of a session."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # A shell that starts this in the background has SIGINT ignored, and Python then leaves it at that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Shortly before the watchdog loses patience, the threads say where they are.
+    where = os.open(os.environ[NOTES_VARIABLE] + ".where", os.O_WRONLY | os.O_CREAT, 0o600)
+    faulthandler.dump_traceback_later(max(limit - 1, limit / 2), file=where)
+    answer = SCENARIOS[id].body(pool)
+    note(outcome=answer[0], seconds=answer[1])
+
+
+def watch(one: Scenario, pool: str, limit: float) -> dict[str, Any]:
+    """Runs one scenario, bounded in time, and says what happened."""
+    with tempfile.TemporaryDirectory() as folder:
+        notes = os.path.join(folder, "notes")
+        flags = ["--perform", one.id, "--pool", pool, "--limit", str(limit)]
+        command = [sys.executable, os.path.abspath(__file__), *flags]
+        # What changes how Python behaves is not to change what is measured.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        with open(os.path.join(folder, "stdout"), "wb") as stdout, open(os.path.join(folder, "stderr"), "wb") as stderr:
+            child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+                env={**environment, NOTES_VARIABLE: notes},
+            )
+        try:
+            told = after_signal(child, one, notes, limit) if one.signals else to_the_end(child, notes, limit)
+        finally:
+            kill_session(child.pid)
+            child.wait()
+        if "outcome" not in told:
+            last = Path(folder, "stderr").read_text(errors="replace").strip().splitlines()[-1:]
+            raise SystemExit(f"failures.py: {one.id} on {pool} did not work: {told} {last}")
+        return {"id": one.id, "scenario": one.text, "pool": pool, **told, "versions": versions()}
+
+
+def to_the_end(child: subprocess.Popen[bytes], notes: str, limit: float) -> dict[str, Any]:
+    try:
+        child.wait(limit)
+        ended = True
+    except subprocess.TimeoutExpired:
+        ended = False
+    told: dict[str, Any] = {}
+    read = read_notes(notes)
+    for entry in read:
+        if "outcome" in entry:
+            told.update(outcome=entry["outcome"], seconds=entry["seconds"])
+        if "read" in entry:
+            told["evidence"] = f"killed when the parent had read {entry['read']} of {entry['of']} bytes"
+    if ended:
+        return {**told, "hangs": False}
+    hangs = f"hangs (killed after {limit:g} s)"
+    if "outcome" in told:
+        told["outcome"] += f"; the program {hangs} at its end"
+    else:
+        so_far = [entry["so_far"] for entry in read if "so_far" in entry]
+        told["outcome"] = f"{so_far[-1]} {hangs}" if so_far else hangs
+        told["seconds"] = None
+    return {**told, "hangs": True, "where": innermost(Path(notes + ".where").read_text())}
+
+
+def innermost(traceback: str) -> list[str]:
+    """The innermost frame of every thread, without this machine's folders."""
+    frames = re.findall(r'most recent call first\):\n  File "(.+?)", line (\d+) in (\S+)', traceback)
+    return [f"{'/'.join(Path(file).parts[-2:])}:{line} in {function}" for file, line, function in frames]
+
+
+def after_signal(child: subprocess.Popen[bytes], one: Scenario, notes: str, limit: float) -> dict[str, Any]:
+    """Sends the scenario's signal when it is ready, and watches how long parent and workers are there."""
+    assert one.signals
+    number, whom = one.signals
+    begin = time.monotonic()
+    while not (ready := [entry["ready"] for entry in read_notes(notes) if "ready" in entry]):
+        if child.poll() is not None or time.monotonic() - begin > limit:
+            return {}
+        time.sleep(0.02)
+    workers = set(ready[0])
+    sent = time.monotonic()
+    os.kill(child.pid, number) if whom == "parent" else os.killpg(child.pid, number)
+    parent_gone = workers_gone = after_two = None
+    while (elapsed := time.monotonic() - sent) < limit and None in (parent_gone, workers_gone):
+        left = {process.pid for process in processes(child.pid)}
+        if parent_gone is None and child.poll() is not None:
+            parent_gone = elapsed
+        if after_two is None and elapsed >= 2:
+            after_two = len(workers & left)
+        if workers_gone is None and not workers & left:
+            workers_gone = elapsed
+        time.sleep(0.02)
+    total = len(workers)
+    if workers_gone is not None and workers_gone < 2:
+        text = f"all {total} workers are gone after {workers_gone:.1f} s"
+    else:
+        then = "still there" if workers_gone is None else f"gone after {workers_gone:.1f} s"
+        at_end = f"{then} after {limit:g} s (then killed)" if workers_gone is None else then
+        text = f"{after_two} of {total} workers are there after 2 s, {at_end}"
+    if number != signal.SIGKILL:
+        status = child.returncode
+        ends = f"by {signal.Signals(-status).name}" if status is not None and status < 0 else f"with status {status}"
+        parent = "the parent hangs" if parent_gone is None else f"the parent ends {ends} after {parent_gone:.1f} s"
+        text = f"{parent}; {text}"
+    return {"outcome": text, "seconds": workers_gone, "hangs": parent_gone is None}
+
+
+# The report.
+
+
+def versions() -> dict[str, str]:
+    found = {platform.python_implementation(): platform.python_version()}
+    for package in ("loky", "cloudpickle"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    release = ".".join(platform.release().split(".")[:2])
+    start = multiprocessing.get_start_method()
+    return {**found, platform.system(): f"{release} {platform.machine()}", "start method": start}
+
+
+def cell(record: dict[str, Any]) -> str:
+    seconds, outcome = record.get("seconds"), str(record["outcome"])
+    if seconds is None:
+        return outcome
+    return f"{outcome} ({seconds * 1000:.0f} ms)" if seconds < 1 else f"{outcome} ({seconds:.2f} s)"
+
+
+def markdown(records: list[dict[str, Any]]) -> str:
+    """A row for every scenario, a column for every pool, in the order of their first appearance."""
+    pools = list(dict.fromkeys(record["pool"] for record in records))
+    rows = dict.fromkeys((record["id"] for record in records), "")
+    texts = {record["id"]: record["scenario"] for record in reversed(records)}
+    cells = {(record["id"], record["pool"]): cell(record) for record in records}
+    lines = ["| # | scenario | " + " | ".join(pools) + " |", "|---|---|" + "---|" * len(pools)]
+    for id in rows:
+        columns = [cells.get((id, pool), "") for pool in pools]
+        lines.append(f"| {id} | {texts[id]} | " + " | ".join(columns) + " |")
+    ran = ", ".join(f"{name} {version}" for name, version in records[0]["versions"].items())
+    return "\n".join(["Made by `python bench/notebook/failures.py`: " + ran + ".", "", *lines])
+
+
+def matches(id: str, name: str) -> bool:
+    return id == name or id.startswith(f"{name}-")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="What becomes of Python's process pools when something fails.")
+    parser.add_argument("--format", choices=["markdown", "json"], default="markdown")
+    parser.add_argument("--only", metavar="ID,…", help="these scenarios alone; P2 is all of P2-…")
+    parser.add_argument("--pool", choices=POOLS, help="this pool alone")
+    parser.add_argument("--limit", type=float, default=10, metavar="SECONDS", help="what takes longer hangs [10]")
+    parser.add_argument("--add", type=Path, action="append", default=[], metavar="FILE", help="more columns")
+    parser.add_argument("--perform", choices=list(SCENARIOS), help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.perform:
+        return perform(given.perform, given.pool, given.limit)
+    if platform.system() != "Linux":
+        parser.error("the scenarios need Linux")
+    chosen = [id for id in SCENARIOS if not given.only or any(matches(id, name) for name in given.only.split(","))]
+    if unknown := [name for name in (given.only or "P1").split(",") if not any(matches(id, name) for id in SCENARIOS)]:
+        parser.error(f"no such scenario: {unknown[0]}; there are {', '.join(SCENARIOS)}")
+    pools = [given.pool] if given.pool else list(POOLS)
+    if "loky" in pools and "loky" not in versions():
+        print("failures.py: loky is not installed: its column is left out", file=sys.stderr)
+        pools.remove("loky")
+    records = []
+    for one in (SCENARIOS[id] for id in chosen):
+        for pool in pools:
+            print(f"{one.id} on {pool}: {one.text}", file=sys.stderr)
+            records.append(watch(one, pool, given.limit))
+            if given.format == "json":
+                print(json.dumps(records[-1]), flush=True)
+    if given.format == "markdown":
+        for file in given.add:
+            records += [json.loads(line) for line in file.read_text().splitlines() if line.strip()]
+        print(markdown(records))
+
+
+if __name__ == "__main__":
+    main()
