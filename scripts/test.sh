@@ -25,4 +25,9 @@ shellcheck scripts/*.sh .ci/run
 cargo fmt --all --check
 cargo clippy --locked --workspace --all-targets -- -D warnings
 cargo test --locked --workspace
+if command -v python3 >/dev/null; then
+    python3 bench/notebook/test_notebook.py
+else
+    echo "scripts/test.sh: no python3: the notebook's programs were not tried" >&2
+fi
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps

@@ -2,6 +2,7 @@
 """Measures what becomes of the notebook's two pools when something goes wrong, and prints a table of it.
 
     python bench/notebook/failures.py                          all scenarios, as a markdown table
+    python bench/notebook/failures.py --no-fanout              Python's pools alone; needs no Rust
     python bench/notebook/failures.py --format json            one JSON object per scenario and pool
     python bench/notebook/failures.py --only P1,P2-computing   these alone, or a whole family: --only P2
     python bench/notebook/failures.py --add other.jsonl        with further columns from such JSON lines
@@ -34,12 +35,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from concurrent.futures import FIRST_EXCEPTION, Executor, Future, ProcessPoolExecutor, TimeoutError, wait
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, Optional
 
 POOLS = ("concurrent.futures", "loky")
+FANOUT = "fanout process-pool"
 
 # How a scenario and its workers find the file that they write their notes in: workers inherit the environment, however
 # they are started.
@@ -554,6 +557,123 @@ def after_signal(child: subprocess.Popen[bytes], one: Scenario, notes: str, limi
     return {"outcome": text, "seconds": workers_gone, "hangs": parent_gone is None}
 
 
+# The same faults in fanout's pool, by its program: `--fault KEY:KIND` makes a key do what `strike` does above. Scenarios
+# that no flag can make, such as a death between two batches, are left to its tests, which have the same numbers.
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What a scenario is on fanout's command line. `seconds` of its answer are the batch's, fault and all."""
+
+    flags: str
+    # A signal to `whom`, once the workers are busy.
+    signal: Optional[signal.Signals] = None
+    whom: str = ""
+
+
+# Keys of half a second each, ten on two workers, unless a scenario says otherwise.
+WAIT = "--workload wait --keys 10 --count 500000"
+FILL = "--keys 10 --count 1000"
+
+FAULTS: dict[str, Fault] = {
+    "P1": Fault("--keys 10 --count 1000000 --fault 0:kill-sending"),
+    "P2-computing": Fault(f"{FILL} --fault 4:kill"),
+    "P2-pending": Fault("--keys 100 --count 1000 --fault 50:kill"),
+    "P3-segv": Fault(f"{FILL} --fault 4:segv"),
+    "P3-abort": Fault(f"{FILL} --fault 4:abort"),
+    "P3-recursion": Fault(f"{FILL} --fault 4:stack-overflow"),
+    "P3-exit-0": Fault(f"{FILL} --fault 4:exit0"),
+    "P3-exit-42": Fault(f"{FILL} --fault 4:exit42"),
+    "P4": Fault(WAIT, signal.SIGKILL, "workers"),
+    "P5": Fault(f"{FILL} --deadline 1 --fault 4:stop"),
+    "P7": Fault(f"{FILL} --fault 4:print"),
+    "P8-busy": Fault(WAIT, signal.SIGKILL, "parent"),
+    "P10-int": Fault(WAIT, signal.SIGINT, "group"),
+    "P10-term": Fault(WAIT, signal.SIGTERM, "parent"),
+    "P16": Fault("--workload wait --keys 2 --count 500000 --workers 8"),
+}
+
+
+def build_fanout() -> Path:
+    """The pool's program, as cargo says where it is."""
+    command = "cargo build --release --locked --package process-pool --message-format json-render-diagnostics".split()
+    root = Path(__file__).resolve().parents[2]
+    messages = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
+    executables = [json.loads(message).get("executable") for message in messages]
+    return next(Path(executable) for executable in executables if executable)
+
+
+def watch_fanout(one: Scenario, program: Path, limit: float) -> dict[str, Any]:
+    """Runs a scenario on fanout's pool, bounded in time, and says what happened."""
+    fault = FAULTS[one.id]
+    workers = [] if "--workers" in fault.flags else ["--workers", "2"]
+    child = subprocess.Popen(
+        [program, *fault.flags.split(), *workers, "--format", "json"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,
+    )
+    told: dict[str, Any] = {"hangs": False, "seconds": None}
+    try:
+        if fault.signal or one.id == "P16":
+            # A worker's own worker threads are no processes: what is there beside the parent are workers.
+            wanted = 1 if one.id == "P16" else 2
+            begin = time.monotonic()
+            while len(processes(child.pid)) < 1 + wanted and time.monotonic() - begin < limit:
+                time.sleep(0.01)
+            time.sleep(0.2)
+        if one.id == "P16":
+            told["outcome"] = f"{len(processes(child.pid)) - 1} processes are started"
+        elif fault.signal and fault.whom != "workers":
+            return {**identity(one), **told, **after_fanouts_signal(child, fault)}
+        elif fault.signal:
+            for process in processes(child.pid):
+                if process.pid != child.pid:
+                    os.kill(process.pid, fault.signal)
+        stdout, stderr = child.communicate(timeout=limit)
+        told.setdefault("outcome", fanouts_answer(one, json.loads(stdout), stderr))
+        if not fault.signal and one.id not in ("P7", "P16"):
+            told["seconds"] = sum(json.loads(stdout)["run_ns"]) / 1e9
+    except subprocess.TimeoutExpired:
+        told.update(outcome=f"hangs (killed after {limit:g} s)", hangs=True)
+    finally:
+        kill_session(child.pid)
+        child.wait()
+    return {**identity(one), **told}
+
+
+def identity(one: Scenario) -> dict[str, Any]:
+    return {"id": one.id, "scenario": one.text, "pool": FANOUT, "versions": versions()}
+
+
+def fanouts_answer(one: Scenario, report: dict[str, Any], stderr: str) -> str:
+    if one.id == "P7":
+        where = "at once" if "printed in key 4" in stderr else "nowhere"
+        return f"on the program's stderr, {where}; its stdout is the JSON alone"
+    failed = report["failed"]
+    text = f"{report['keys'] - len(failed)} of {report['keys']} keys come back"
+    # Not the process's number, which differs from run to run.
+    reasons = [re.sub(r"process \d+", "process", failure["reason"]) for failure in failed]
+    return text + "".join(f", key {failure['key']}: {reason}" for failure, reason in zip(failed, reasons))
+
+
+def after_fanouts_signal(child: subprocess.Popen[str], fault: Fault) -> dict[str, Any]:
+    workers = {process.pid for process in processes(child.pid)} - {child.pid}
+    sent = time.monotonic()
+    os.kill(child.pid, fault.signal) if fault.whom == "parent" else os.killpg(child.pid, fault.signal)
+    while workers & {process.pid for process in processes(child.pid)} and time.monotonic() - sent < 2:
+        time.sleep(0.005)
+    seconds = time.monotonic() - sent
+    left = len(workers & {process.pid for process in processes(child.pid)})
+    text = f"{left} of {len(workers)} workers are there after 2 s" if left else f"all {len(workers)} workers are gone"
+    if fault.signal != signal.SIGKILL:
+        text = f"the parent ends by {signal.Signals(-child.wait()).name}; {text}"
+    return {"outcome": text, "seconds": None if left else seconds}
+
+
 # The report.
 
 
@@ -597,6 +717,7 @@ def main() -> None:
     parser.add_argument("--format", choices=["markdown", "json"], default="markdown")
     parser.add_argument("--only", metavar="ID,…", help="these scenarios alone; P2 is all of P2-…")
     parser.add_argument("--pool", choices=POOLS, help="this pool alone")
+    parser.add_argument("--no-fanout", action="store_true", help="without fanout's pool, which cargo builds")
     parser.add_argument("--limit", type=float, default=10, metavar="SECONDS", help="what takes longer hangs [10]")
     parser.add_argument("--add", type=Path, action="append", default=[], metavar="FILE", help="more columns")
     parser.add_argument("--perform", choices=list(SCENARIOS), help=argparse.SUPPRESS)
@@ -605,6 +726,7 @@ def main() -> None:
         return perform(given.perform, given.pool, given.limit)
     if platform.system() != "Linux":
         parser.error("the scenarios need Linux")
+    fanout = None if given.no_fanout or given.pool else build_fanout()
     chosen = [id for id in SCENARIOS if not given.only or any(matches(id, name) for name in given.only.split(","))]
     if unknown := [name for name in (given.only or "P1").split(",") if not any(matches(id, name) for id in SCENARIOS)]:
         parser.error(f"no such scenario: {unknown[0]}; there are {', '.join(SCENARIOS)}")
@@ -617,6 +739,10 @@ def main() -> None:
         for pool in pools:
             print(f"{one.id} on {pool}: {one.text}", file=sys.stderr)
             records.append(watch(one, pool, given.limit))
+            if given.format == "json":
+                print(json.dumps(records[-1]), flush=True)
+        if fanout and one.id in FAULTS:
+            records.append(watch_fanout(one, fanout, given.limit))
             if given.format == "json":
                 print(json.dumps(records[-1]), flush=True)
     if given.format == "markdown":

@@ -14,6 +14,7 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -288,6 +289,19 @@ class Pickle(unittest.TestCase):
             self.assertEqual(rows[name]["pickle"], "yes", name)
         for name in ("lambda", "defaultdict(lambda: 0)", "instance of a class inside a function", "threading.Lock"):
             self.assertTrue(str(rows[name]["pickle"]).startswith("no: "), rows[name])
+
+    def test_the_page_says_what_is_so(self) -> None:
+        page = (HERE.parents[1] / "docs/what-may-cross.md").read_text()
+        table = page.partition("<!-- fanout:pickle:begin -->")[2].partition("<!-- fanout:pickle:end -->")[0]
+        told = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith("| ")]
+        rows = {row["object"]: row for row in lesson()}
+        self.assertEqual([cells[0] for cells in told[1:]], list(rows))
+        for name, _, *said in told[1:]:
+            for cell, by in zip(said, ("pickle", "cloudpickle")):
+                measured = str(rows[name][by])
+                if measured != "not installed":
+                    # Messages differ from version to version; what crosses does not.
+                    self.assertEqual(re.split("[:,]", cell)[0], re.split("[:,]", measured)[0], (name, by))
 
     @needs("cloudpickle")
     def test_cloudpickle_takes_the_lambda(self) -> None:

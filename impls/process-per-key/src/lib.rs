@@ -1,15 +1,15 @@
 //! A fresh process for each key, at most as many alive at once as there are workers.
 //!
 //! Decisions: one thread here for each process there, since it has a block to fill with what its process sends; a key
-//! whose process died is tried once more, in another; nothing is kept from one key to the next, so a key finds no trace
-//! of the one before it, and `start` has nothing to start.
+//! whose process died is tried once more, in another; one that is refused a process is left to those who have one;
+//! nothing is kept from one key to the next, so a key finds no trace of the one before it, and `start` has nothing to
+//! start.
 
-use std::iter;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::{self, Builder};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, Builder, ScopedJoinHandle};
+use std::{io, iter};
 
-use kernel::{Context, KeyError, Outcome, Runs, StartError, Strategy};
+use kernel::{Context, KeyError, Outcome, Runs, Stage, StartError, Strategy};
 use worker::{Load, Portable, Worker};
 
 /// What each process is started with.
@@ -34,30 +34,71 @@ impl<W: Portable> Runs<W> for ProcessPerKey {
     fn run(&mut self, workload: &Arc<W>) -> Vec<Outcome<W::Output>> {
         let keys = workload.keys();
         let load = Load::new(workload);
-        let counter = AtomicUsize::new(0);
-        let next = || Some(counter.fetch_add(1, Ordering::Relaxed)).filter(|&index| index < keys);
-        let expand = |index| match self.in_a_process(&load, index) {
-            Err(KeyError::Died { .. }) => self.in_a_process(&load, index),
-            outcome => outcome,
-        };
-        let work = || iter::from_fn(next).map(|index| (index, expand(index))).collect::<Vec<_>>();
+        let left: Mutex<Vec<usize>> = Mutex::new((0..keys).rev().collect());
+        let work = || self.work(&load, &left);
 
-        let workers: Vec<_> = thread::scope(|scope| {
+        let mut workers: Vec<_> = thread::scope(|scope| {
             let threads: Vec<_> =
                 (0..self.context.workers.get().min(keys)).map(|_| Builder::new().spawn_scoped(scope, work)).collect();
-            threads.into_iter().map(|thread| Ok(thread?.join().expect("a process's failure is an outcome"))).collect()
+            let joined = |thread: ScopedJoinHandle<'_, _>| thread.join().expect("a process's failure is an outcome");
+            threads.into_iter().map(|thread| Ok(joined(thread?))).collect()
         });
-        let (outcomes, shortfall) = kernel::from_workers(keys, workers);
+        // What was refused a process while others had one is tried again without them; not if what was started is no
+        // worker, since the next would be none either.
+        let is_no_worker = |worker: &io::Result<Taken<_>>| match worker {
+            Ok((taken, Some(refusal))) => taken.is_empty() && refusal.raw_os_error().is_none(),
+            _ => false,
+        };
+        if !workers.iter().all(is_no_worker) {
+            workers.push(Ok(work()));
+        }
+        let parts = workers.into_iter().flat_map(|worker| match worker {
+            Ok((taken, refusal)) => iter::once(Ok(taken)).chain(refusal.map(Err)).collect(),
+            Err(refused) => vec![Err(refused)],
+        });
+        let (outcomes, shortfall) = kernel::from_workers(keys, parts);
         self.shortfall = shortfall;
         outcomes
     }
 }
 
+/// Outcomes that one thread took, each with its key's index; and if it was refused a process, why.
+type Taken<T> = (Vec<(usize, Outcome<T>)>, Option<io::Error>);
+
 impl ProcessPerKey {
-    fn in_a_process<W: Portable>(&self, load: &Load<W>, index: usize) -> Outcome<W::Output> {
+    /// Takes keys until none is left, or until there is no process for one, which is then left to the others.
+    fn work<W: Portable>(&self, load: &Load<W>, left: &Mutex<Vec<usize>>) -> Taken<W::Output> {
+        let left = || left.lock().expect("nothing under it panics");
+        let mut taken = Vec::new();
+        loop {
+            let Some(index) = left().pop() else { return (taken, None) };
+            match self.expand(load, index) {
+                Ok(outcome) => taken.push((index, outcome)),
+                Err(refusal) => {
+                    left().push(index);
+                    return (taken, Some(refusal));
+                }
+            }
+        }
+    }
+
+    /// Expands one key, and tries again if its process dies. An error if there is no process.
+    fn expand<W: Portable>(&self, load: &Load<W>, index: usize) -> io::Result<Outcome<W::Output>> {
+        let outcome = self.in_a_process(load, index)?;
+        match outcome {
+            // Without another process, the death is what is told of this key.
+            Err(KeyError::Died { .. }) => Ok(self.in_a_process(load, index).unwrap_or(outcome)),
+            outcome => Ok(outcome),
+        }
+    }
+
+    fn in_a_process<W: Portable>(&self, load: &Load<W>, index: usize) -> io::Result<Outcome<W::Output>> {
         let worker = Worker::spawn(&self.context.worker_command)?;
-        let (outcome, worker) = worker.expand(load, index, self.context.deadline);
-        drop(worker);
-        outcome
+        match worker.expand(load, index, self.context.deadline) {
+            // It never was a worker.
+            (Err(KeyError::NotStarted(refusal)), None) => Err(refusal),
+            (Err(death @ KeyError::Died { stage: Stage::Starting, .. }), _) => Err(io::Error::other(death)),
+            (outcome, _worker) => Ok(outcome),
+        }
     }
 }

@@ -12,10 +12,10 @@ use std::iter;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
-use kernel::WorkerCommand;
+use kernel::{Exit, WorkerCommand};
 use worker::{Load, SpawnError, Worker};
 
 pub use kernel::{Context, KeyError, Outcome, Runs, StartError, Strategy, Workload};
@@ -119,19 +119,22 @@ impl<W: Portable> Runs<W> for ProcessPool {
         let next = || Some(counter.fetch_add(1, Ordering::Relaxed)).filter(|&index| index < keys);
         let settings = &self.settings;
 
-        let workers: Vec<_> = thread::scope(|scope| {
-            let serve = |place| thread::Builder::new().spawn_scoped(scope, || settings.keep_busy(place, &load, next));
-            let threads: Vec<_> = self.places.iter_mut().take(keys).map(serve).collect();
-            threads
-                .into_iter()
-                .flat_map(|thread| match thread {
-                    Ok(thread) => {
-                        let (taken, refusal) = thread.join().expect("a process's failure is an outcome");
-                        iter::once(Ok(taken)).chain(refusal.map(|error| Err(error.into()))).collect()
-                    }
-                    Err(refused) => vec![Err(refused)],
-                })
-                .collect()
+        // The caller's thread serves one worker too, and that must be one that is there: if the OS refuses all others,
+        // there still is a thread.
+        self.places.sort_by_key(Option::is_none);
+        let mut places = self.places.iter_mut().take(keys);
+        let first = places.next();
+        let serve = |place| settings.keep_busy(place, &load, next);
+        let served: Vec<_> = thread::scope(|scope| {
+            let threads: Vec<_> =
+                places.map(|place| thread::Builder::new().spawn_scoped(scope, move || serve(place))).collect();
+            let first = first.map(|place| Ok(serve(place)));
+            let joined = |thread: ScopedJoinHandle<'_, _>| thread.join().expect("a process's failure is an outcome");
+            first.into_iter().chain(threads.into_iter().map(|thread| Ok(joined(thread?)))).collect()
+        });
+        let workers = served.into_iter().flat_map(|served| match served {
+            Ok((taken, refusal)) => iter::once(Ok(taken)).chain(refusal.map(|error| Err(error.into()))).collect(),
+            Err(refused) => vec![Err(refused)],
         });
         let (outcomes, shortfall) = kernel::from_workers(keys, workers);
         self.shortfall = shortfall;
@@ -154,7 +157,7 @@ impl Builder {
         let mut taken = Vec::new();
         loop {
             // A worker first, and a key only then: a place without a worker leaves its keys to the others.
-            let worker = match place.take().and_then(Worker::if_alive).map_or_else(|| self.hire(), Ok) {
+            let worker = match place.take().and_then(Worker::if_fit).map_or_else(|| self.hire(), Ok) {
                 Ok(worker) => worker,
                 Err(error) => return (taken, Some(error)),
             };
@@ -185,8 +188,15 @@ impl Builder {
         (outcome, survivor)
     }
 
+    /// A new worker. One that is killed before its hello is as much somebody else's doing as one that is killed later.
     fn hire(&self) -> Result<Worker, SpawnError> {
-        Worker::spawn(&self.worker_command)?.greeted()
+        let hire = || Worker::spawn(&self.worker_command)?.greeted();
+        let mut hired = hire();
+        for _ in 0..self.retries {
+            let Err(SpawnError::NoHello { exit: Some(Exit::Signal(_)), .. }) = hired else { break };
+            hired = hire();
+        }
+        hired
     }
 }
 

@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_in_its_own_pool_when_called_from_another() {
+    fn t4_runs_in_its_own_pool_when_called_from_another() {
         let outer = ThreadPoolBuilder::new().num_threads(1).build().unwrap();
         let context = Context::new(NonZeroUsize::new(3).unwrap());
         let outcomes = outer.install(|| RayonIter::start(&context).unwrap().run(&Arc::new(PoolSize)));

@@ -1,3 +1,3 @@
 //! `sequential` keeps the laws of every strategy.
 
-harness::laws!(sequential::Sequential);
+harness::laws!(sequential::Sequential, does_not_balance);

@@ -29,11 +29,10 @@ impl<W: Workload> Runs<W> for StdChunks {
     fn run(&mut self, workload: &Arc<W>) -> Vec<Outcome<W::Output>> {
         let keys = workload.keys();
         let slices = self.workers.get().min(keys);
-        let bound = |slice: usize| (keys / slices) * slice + slice.min(keys % slices);
 
         let workers: Vec<_> = thread::scope(|scope| {
             let spawn = |slice| {
-                let slice = bound(slice)..bound(slice + 1);
+                let slice = bound(keys, slices, slice)..bound(keys, slices, slice + 1);
                 let work = || slice.map(|index| (index, workload.attempt(index))).collect::<Vec<_>>();
                 Builder::new().spawn_scoped(scope, work)
             };
@@ -46,11 +45,29 @@ impl<W: Workload> Runs<W> for StdChunks {
     }
 }
 
+/// Where slice `slice` of `slices` begins: the first `keys % slices` of them have one key more.
+fn bound(keys: usize, slices: usize, slice: usize) -> usize {
+    (keys / slices) * slice + slice.min(keys % slices)
+}
+
 #[cfg(test)]
 mod tests {
     use std::thread::ThreadId;
 
+    use proptest::{prop_assert, prop_assert_eq, proptest};
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn slices_follow_each_other_from_the_first_key_to_the_last(keys: usize, slices in 1..1_000_usize) {
+            prop_assert_eq!((bound(keys, slices, 0), bound(keys, slices, slices)), (0, keys));
+            for slice in 0..slices {
+                let length = bound(keys, slices, slice + 1) - bound(keys, slices, slice);
+                prop_assert!(length == keys / slices || length == keys / slices + 1, "slice {}: {}", slice, length);
+            }
+        }
+    }
 
     /// A key expands to the thread that ran it.
     struct WhereItRan(usize);

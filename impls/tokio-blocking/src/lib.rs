@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn starts_runs_and_drops_inside_another_runtime() {
+    fn t4_starts_runs_and_drops_inside_another_runtime() {
         let context = Context::new(NonZeroUsize::new(3).unwrap());
         let outer = Builder::new_current_thread().build().unwrap();
         let threads = outer.block_on(async { threads(&mut TokioBlocking::start(&context).unwrap()) });

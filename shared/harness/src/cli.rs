@@ -266,7 +266,9 @@ fn workers(text: &str) -> Result<NonZeroUsize, String> {
 
 fn seconds(text: &str) -> Result<Duration, String> {
     let duration = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    duration.filter(|duration| !duration.is_zero()).ok_or_else(|| "expected a number of seconds above 0".into())
+    duration
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| "expected a number of seconds above 0 and below 2^64".into())
 }
 
 fn digest(text: &str) -> Result<String, String> {

@@ -5,14 +5,14 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{hint, process, thread};
 
 use clap::ValueEnum;
-use kernel::{Fill, Verifiable, Workload};
+use kernel::{Fill, Verifiable, WorkerCommand, Workload};
 use rustix::process::{Signal, getpid, kill_process};
 use serde::{Deserialize, Serialize};
-use worker::{Answer, Body, Codec, Portable, Raw, ReceiveError};
+use worker::{Answer, Body, Codec, Portable, Raw, ReceiveError, Worker};
 
 /// What happens in a key instead of its work, or beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -39,16 +39,30 @@ pub enum FaultKind {
     Kill,
     /// Ends by SIGKILL with half of the output sent; on threads, like `kill`.
     KillSending,
+    /// Sends its output twice; on threads, as if there were no fault.
+    SendTwice,
+    /// Sends its output, and bytes that mean nothing after it; on threads, as if there were no fault.
+    SendGarbage,
     /// Leaves a process behind that holds all its descriptors open, and ends by SIGKILL.
     KillLeavingChild,
     /// Stops its process by SIGSTOP.
     Stop,
     /// Loops without end.
     Hang,
+    /// Sleeps without end.
+    Sleep,
     /// Sleeps for a tenth of a second, and then does its work.
     Slow,
     /// Prints a line, and then does its work.
     Print,
+    /// Does nothing but its work: the FILE says that the key was reached.
+    Mark,
+    /// Waits until the FILEs of all other faults are there, and then does its work. Panics after half a minute.
+    Patient,
+    /// Starts a worker process in the key, and panics with the error if there is none.
+    Nested,
+    /// Panics not in the key, but where its output is about to be received; on threads, as if there were no fault.
+    PanicReceiving,
     /// Gives the values that are hard to carry: NaNs, infinities, zeros of both signs, subnormals.
     Specials,
 }
@@ -108,8 +122,18 @@ impl Faulty {
 pub struct Struck {
     /// The block.
     pub block: Vec<f64>,
-    /// Whether the process ends with half of it sent.
-    kill_sending: bool,
+    sending: Sending,
+}
+
+/// How a block is sent.
+#[derive(Debug, Clone, Copy)]
+enum Sending {
+    Well,
+    /// The process ends with half of it sent.
+    Half,
+    /// The whole answer to this key comes twice.
+    Twice(usize),
+    WithGarbage,
 }
 
 impl Workload for Faulty {
@@ -120,9 +144,9 @@ impl Workload for Faulty {
     }
 
     fn expand(&self, index: usize) -> Struck {
-        let mut kill_sending = false;
+        let mut sending = Sending::Well;
         match self.strike(index) {
-            None => {}
+            None | Some(FaultKind::Mark | FaultKind::PanicReceiving) => {}
             Some(FaultKind::Panic) => panic!("a fault"),
             Some(FaultKind::PanicString) => panic!("a fault in key {index}"),
             Some(FaultKind::PanicOther) => std::panic::panic_any(index),
@@ -138,8 +162,10 @@ impl Workload for Faulty {
                 process::exit(42)
             }
             Some(FaultKind::Kill) => end_by(Signal::KILL),
-            Some(FaultKind::KillSending) if worker::is_worker() => kill_sending = true,
+            Some(FaultKind::KillSending) if worker::is_worker() => sending = Sending::Half,
             Some(FaultKind::KillSending) => end_by(Signal::KILL),
+            Some(FaultKind::SendTwice) => sending = Sending::Twice(index),
+            Some(FaultKind::SendGarbage) => sending = Sending::WithGarbage,
             Some(FaultKind::KillLeavingChild) => {
                 leave_child();
                 end_by(Signal::KILL)
@@ -150,19 +176,38 @@ impl Workload for Faulty {
             Some(FaultKind::Hang) => loop {
                 hint::spin_loop();
             },
+            Some(FaultKind::Sleep) => loop {
+                thread::park();
+            },
             Some(FaultKind::Slow) => thread::sleep(Duration::from_millis(100)),
             Some(FaultKind::Print) => println!("printed in key {index}"),
+            Some(FaultKind::Patient) => self.wait_for_the_others(index),
+            Some(FaultKind::Nested) => match Worker::spawn(&WorkerCommand::this_program()) {
+                Ok(_) => panic!("a worker got a worker"),
+                Err(error) => panic!("{error}"),
+            },
             Some(FaultKind::Specials) => {
                 let length = self.fill.0.share(index) as usize;
                 let block = Self::SPECIALS.iter().copied().cycle().take(length).collect();
-                return Struck { block, kill_sending };
+                return Struck { block, sending };
             }
         }
-        Struck { block: self.fill.expand(index), kill_sending }
+        Struck { block: self.fill.expand(index), sending }
     }
 }
 
 impl Faulty {
+    /// Waits for the marks of all other faults.
+    fn wait_for_the_others(&self, index: usize) {
+        let marks: Vec<_> =
+            self.faults.iter().filter(|fault| fault.key != index).filter_map(|fault| fault.once.as_ref()).collect();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while let Some(mark) = marks.iter().find(|mark| !mark.exists()) {
+            assert!(Instant::now() < deadline, "held up: {} never came", mark.display());
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// What [`FaultKind::Specials`] gives, over and over.
     pub const SPECIALS: [f64; 9] = [
         f64::NAN,
@@ -235,25 +280,38 @@ impl Portable for Faulty {
     type Codec = StruckCodec;
 
     fn max_bytes(&self, index: usize) -> u64 {
+        let fault = self.faults.iter().find(|fault| fault.key == index);
+        if fault.is_some_and(|fault| fault.kind == FaultKind::PanicReceiving) {
+            panic!("a fault in the parent of key {index}");
+        }
         self.fill.max_bytes(index)
     }
 }
 
-/// [`Raw`], but for the process that ends half-way.
+/// [`Raw`], but for what goes wrong on purpose.
 pub enum StruckCodec {}
 
 impl Codec<Struck> for StruckCodec {
     fn send(output: &Struck, answer: Answer<'_>) -> io::Result<()> {
-        if !output.kill_sending {
-            return Raw::send(&output.block, answer);
+        let body: &[u8] = bytemuck::cast_slice(&output.block);
+        let length = body.len() as u64;
+        match output.sending {
+            Sending::Well => Raw::send(&output.block, answer),
+            Sending::Half => {
+                let mut channel = answer.announce(length)?;
+                channel.write_all(&vec![7; body.len() / 2])?;
+                end_by(Signal::KILL)
+            }
+            Sending::Twice(index) => {
+                let (index, length_bytes) = ((index as u64).to_le_bytes(), length.to_le_bytes());
+                let head = [b"fan:\x01\0\0\0", &index[..], &length_bytes[..]].concat();
+                answer.announce(length)?.write_all(&[body, &head, body].concat())
+            }
+            Sending::WithGarbage => answer.announce(length)?.write_all(&[body, &[7; 1000]].concat()),
         }
-        let bytes = size_of_val(output.block.as_slice());
-        let mut channel = answer.announce(bytes as u64)?;
-        channel.write_all(&vec![7; bytes / 2])?;
-        end_by(Signal::KILL)
     }
 
     fn receive(body: Body<'_>) -> Result<Struck, ReceiveError> {
-        Raw::receive(body).map(|block| Struck { block, kill_sending: false })
+        Raw::receive(body).map(|block| Struck { block, sending: Sending::Well })
     }
 }

@@ -1,14 +1,16 @@
 //! The laws that every strategy keeps, one function each. [`laws!`](crate::laws!) owns the list and makes one `#[test]`
 //! of each, so that no strategy can forget one.
 
-use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::io::Read;
 use std::num::NonZeroUsize;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use std::{env, fs, thread};
+use std::{fs, thread};
 
 use kernel::{
     Context, Digest, Fill, Job, KeyError, Outcome, Parameters, Rng, Runs, Skew, Strategy, Sum, Verifiable, Wait,
@@ -16,6 +18,7 @@ use kernel::{
 };
 use serde_json::Value;
 
+use crate::alone::{self, Holdings, SOON, all_there, mark, settled, within};
 use crate::{Fault, FaultKind, Faulty};
 
 /// Makes one test of each law. `tests/laws.rs` of a strategy is this one line:
@@ -23,34 +26,67 @@ use crate::{Fault, FaultKind, Faulty};
 /// ```ignore
 /// harness::laws!(rayon_iter::RayonIter);
 /// ```
+///
+/// Of a strategy under which keys wait behind a slow one, by its nature:
+///
+/// ```ignore
+/// harness::laws!(sequential::Sequential, does_not_balance);
+/// ```
+///
+/// T and E with a number are scenarios of the failure suite: what threads must survive, and what everything must. What
+/// processes must is in [`failures!`](crate::failures!). T4, a strategy inside another's pool, is a test of the strategies
+/// that have one to be inside of.
 #[macro_export]
 macro_rules! laws {
     ($strategy:ty) => {
-        $crate::laws! {
-            $strategy:
+        $crate::laws! { $strategy: balances: true }
+    };
+    ($strategy:ty, does_not_balance) => {
+        $crate::laws! { $strategy: balances: false }
+    };
+    ($strategy:ty: balances: $balances:literal) => {
+        $crate::tests! {
+            laws, $strategy, $balances:
             agrees_with_a_plain_loop,
             keeps_key_order_when_late_keys_are_cheap,
-            gives_the_same_digest_with_any_number_of_workers,
-            carries_every_bit,
-            a_panicking_key_is_its_outcome_alone,
             runs_batch_after_batch,
             runs_on_another_thread_than_it_was_started_on,
             leaves_nothing_behind,
+            t1_a_panicking_key_is_its_outcome_alone,
+            t2_a_refused_thread_is_an_error_or_a_shortfall,
+            t3_a_key_that_ends_its_process_is_never_reported_as_success,
+            t5_no_key_waits_behind_a_slow_one,
+            e1_carries_every_bit,
+            e2_equal_keys_all_come_back,
+            e3_the_binary_ends_quietly_when_its_reader_does,
+            e4_gives_the_same_digest_with_any_number_of_workers,
+            e5_one_cpu_is_one_worker_and_a_bad_variable_is_named,
             the_binary_prints_the_librarys_digest,
             the_binary_dumps_what_it_digests,
             the_binary_reports_as_documented,
             the_binary_names_the_keys_that_failed,
             the_binary_refuses_bad_input,
-            the_binary_ends_quietly_when_its_reader_does,
+            the_binary_says_when_its_output_is_lost,
             a_deadline_is_kept_or_refused,
         }
     };
-    ($strategy:ty: $($law:ident,)*) => {
+}
+
+/// One `#[test]` for each function of a module of this crate, each in a process of its own.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! tests {
+    ($module:ident, $strategy:ty, $balances:literal: $($test:ident,)*) => {
         $(
             #[test]
-            fn $law() {
-                $crate::laws::$law::<$strategy>(&$crate::laws::Binary {
-                    path: env!(concat!("CARGO_BIN_EXE_", env!("CARGO_PKG_NAME"))),
+            fn $test() {
+                $crate::alone::alone(stringify!($test), || {
+                    $crate::$module::$test::<$strategy>(&$crate::laws::Binary {
+                        path: env!(concat!("CARGO_BIN_EXE_", env!("CARGO_PKG_NAME"))),
+                        readme: concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"),
+                        test: stringify!($test),
+                        balances: $balances,
+                    });
                 });
             }
         )*
@@ -61,20 +97,23 @@ macro_rules! laws {
 pub struct Binary {
     /// Where it is.
     pub path: &'static str,
+    /// Where the strategy is explained.
+    pub readme: &'static str,
+    /// The name of the test that runs.
+    pub test: &'static str,
+    /// Whether a free worker takes the next key, wherever the slow ones are.
+    pub balances: bool,
 }
 
 /// A strategy that runs everything that the command line offers.
-pub trait Subject: Runs<Fill> + Runs<Sum> + Runs<Wait> + Runs<Faulty> {}
+pub trait Subject: Runs<Fill> + Runs<Sum> + Runs<Wait> + Runs<Faulty> + 'static {}
 
-impl<S: Runs<Fill> + Runs<Sum> + Runs<Wait> + Runs<Faulty>> Subject for S {}
+impl<S: Runs<Fill> + Runs<Sum> + Runs<Wait> + Runs<Faulty> + 'static> Subject for S {}
 
 /// How many workers the laws run with: more than one, and no power of two.
-const WORKERS: usize = 3;
+pub(crate) const WORKERS: usize = 3;
 
 const SKEWS: [Skew; 4] = [Skew::Uniform, Skew::Zipf, Skew::OneHuge, Skew::OneHugeLast];
-
-/// Bounds what has to happen soon, such as the end of threads after `Drop`: the promise is a second.
-const SOON: Duration = Duration::from_secs(1);
 
 /// Whatever the workload and the skew, for no key, one, as many as workers, one more, and a thousand.
 pub fn agrees_with_a_plain_loop<S: Subject>(binary: &Binary) {
@@ -96,55 +135,6 @@ pub fn keeps_key_order_when_late_keys_are_cheap<S: Subject>(binary: &Binary) {
     let mut strategy = binary.start::<S>(WORKERS);
     agrees(&mut strategy, Fill(job(40, 20_000, Skew::OneHuge)));
     agrees(&mut strategy, Wait(job(40, 2_000, Skew::OneHuge)));
-}
-
-/// From one to more than there are keys.
-pub fn gives_the_same_digest_with_any_number_of_workers<S: Subject>(binary: &Binary) {
-    let fill = Arc::new(Fill(job(23, 1_000, Skew::Zipf)));
-    let expected = digest(&*fill, &plain_loop(&*fill));
-    for workers in [1, 2, 3, 8, 100] {
-        let outcomes = binary.start::<S>(workers).run(&fill);
-        assert_eq!(digest(&*fill, &outcomes), expected, "{workers} workers");
-    }
-}
-
-/// NaNs with their payload, infinities, zeros of both signs, subnormals; and the same values under several keys.
-pub fn carries_every_bit<S: Subject>(binary: &Binary) {
-    let faulty = faulty(4, &[(0, FaultKind::Specials), (2, FaultKind::Specials)]);
-    let outcomes = binary.start::<S>(2).run(&Arc::new(faulty));
-    let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
-    for key in [0, 2] {
-        let block = &outcomes[key].as_ref().unwrap().block;
-        assert!(block.len() > Faulty::SPECIALS.len());
-        for specials in block.chunks(Faulty::SPECIALS.len()) {
-            assert_eq!(bits(specials), bits(&Faulty::SPECIALS[..specials.len()]));
-        }
-    }
-}
-
-/// One key, two, all; whatever the payload. The strategy works on after it.
-pub fn a_panicking_key_is_its_outcome_alone<S: Subject>(binary: &Binary) {
-    use FaultKind::{Panic, PanicLong, PanicOther, PanicString};
-    let mut strategy = binary.start::<S>(WORKERS);
-    let all: Vec<_> = (0..10).map(|key| (key, Panic)).collect();
-    for faults in [&[(3, Panic)][..], &[(0, PanicString), (9, PanicLong)], &[(5, PanicOther)], &all] {
-        let faulty = Arc::new(faulty(10, faults));
-        let outcomes = strategy.run(&faulty);
-        assert_eq!(outcomes.len(), 10);
-        for (key, outcome) in outcomes.iter().enumerate() {
-            match (faults.iter().find(|fault| fault.0 == key), outcome) {
-                (None, Ok(output)) => assert_eq!(output.block, faulty.fill.expand(key)),
-                (Some((_, kind)), Err(KeyError::Panicked { message })) => match kind {
-                    Panic => assert_eq!(message, "a fault"),
-                    PanicString => assert_eq!(*message, format!("a fault in key {key}")),
-                    PanicLong => assert!(message.len() < 2_000 && message.contains("1000000 bytes"), "{message}"),
-                    _ => assert_eq!(message, "a payload that is no string"),
-                },
-                (fault, outcome) => panic!("key {key} with {fault:?} gave {outcome:?}"),
-            }
-        }
-    }
-    agrees(&mut strategy, Fill(job(10, 100, Skew::Uniform)));
 }
 
 /// What was started once runs any number of batches, of several workloads.
@@ -170,17 +160,8 @@ pub fn runs_on_another_thread_than_it_was_started_on<S: Subject>(binary: &Binary
     }
 }
 
-/// A second after `Drop`: no thread, no child, no descriptor more than before. In a process of its own, since other
-/// tests of this one have threads.
+/// A second after `Drop`: no thread, no child, no descriptor more than before.
 pub fn leaves_nothing_behind<S: Subject>(binary: &Binary) {
-    const ALONE: &str = "FANOUT_LAW_ALONE";
-    if env::var_os(ALONE).is_none() {
-        let this_test = ["leaves_nothing_behind", "--exact", "--test-threads=1", "--nocapture"];
-        let output = Command::new(env::current_exe().unwrap()).args(this_test).env(ALONE, "1").output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "the law did not run");
-        return;
-    }
     // What the first use of anything opens for good is not the strategy's.
     drop(used::<S>(binary));
     let before = settled(&Holdings::now(), Holdings::now);
@@ -199,47 +180,215 @@ pub fn leaves_nothing_behind<S: Subject>(binary: &Binary) {
     }
 }
 
-/// What a process holds that a strategy could have left.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holdings {
-    threads: usize,
-    children: BTreeSet<String>,
-    descriptors: BTreeSet<String>,
-    /// Entries of `/dev/shm` and of the temporary folder that this process owns the name of.
-    files: usize,
+/// One key, two, all; whatever the payload. The strategy works on after it.
+pub fn t1_a_panicking_key_is_its_outcome_alone<S: Subject>(binary: &Binary) {
+    use FaultKind::{Panic, PanicLong, PanicOther, PanicString};
+    let mut strategy = binary.start::<S>(WORKERS);
+    let all: Vec<_> = (0..10).map(|key| (key, Panic)).collect();
+    for faults in [&[(3, Panic)][..], &[(0, PanicString), (9, PanicLong)], &[(5, PanicOther)], &all] {
+        let faulty = Arc::new(faulty(10, faults));
+        let outcomes = strategy.run(&faulty);
+        assert_eq!(outcomes.len(), 10);
+        for (key, outcome) in outcomes.iter().enumerate() {
+            match (faults.iter().find(|fault| fault.0 == key), outcome) {
+                (None, Ok(output)) => assert_eq!(output.block, faulty.fill.expand(key)),
+                (Some((_, kind)), Err(KeyError::Panicked { message })) => match kind {
+                    Panic => assert_eq!(message, "a fault"),
+                    PanicString => assert_eq!(*message, format!("a fault in key {key}")),
+                    PanicLong => assert!(message.len() < 2_000 && message.contains("1000000 bytes"), "{message}"),
+                    _ => assert_eq!(message, "a payload that is no string"),
+                },
+                (fault, outcome) => panic!("key {key} with {fault:?} gave {outcome:?}"),
+            }
+        }
+    }
+    agrees(&mut strategy, Fill(job(10, 100, Skew::Uniform)));
 }
 
-impl Holdings {
-    /// Of this process, now. Empty where there is no `/proc`.
-    pub fn now() -> Self {
-        let names = |folder: &str| {
-            let entries = fs::read_dir(folder).into_iter().flatten();
-            entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect::<BTreeSet<_>>()
-        };
-        let threads = names("/proc/self/task");
-        let children = threads.iter().flat_map(|thread| {
-            let file = format!("/proc/self/task/{thread}/children");
-            let pids = fs::read_to_string(file).unwrap_or_default();
-            pids.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
-        });
-        Holdings {
-            threads: threads.len(),
-            children: children.collect(),
-            descriptors: names("/proc/self/fd"),
-            files: names("/dev/shm").len(),
+/// Part-way, at a limit on how many there may be: a key without a thread fails with the system's error, and so does a
+/// strategy without one; what came back is right.
+///
+/// The limit is not one on the address space: std itself aborts when a thread has its stack and no room is left for the
+/// stack of its signal handlers.
+pub fn t2_a_refused_thread_is_an_error_or_a_shortfall<S: Subject>(binary: &Binary) {
+    let fill = Fill(job(200, 10, Skew::Uniform));
+    let flags = "--keys 200 --count 10 --workers 200 --format json --digest --fault 0:slow";
+    assert!(binary.run(flags).stderr.is_empty());
+    let mut bitten = false;
+    for tasks in [1, 20] {
+        let output = binary.limited(&few_tasks(tasks), flags);
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{tasks} tasks: {output:?}");
+        let told = stderr(&output);
+        bitten |= told.contains("os error 11") || told.contains("of 200");
+        if output.stdout.is_empty() {
+            assert!(told.contains("could not start"), "{tasks} tasks: {output:?}");
+            continue;
         }
+        let report = json(&output);
+        let failed = report["failed"].as_array().unwrap();
+        for failure in failed {
+            assert!(failure["reason"].as_str().unwrap().starts_with("could not be started"), "{failure}");
+        }
+        assert!(tasks == 1 || failed.len() < 200, "twenty tasks, and no key came back: {output:?}");
+        let mut whole = Digest::new();
+        for key in (0..200).filter(|&key| !failed.iter().any(|failure| failure["key"] == key)) {
+            whole.add(fill.key_bytes(key), &fill.output_bytes(&fill.expand(key)));
+        }
+        assert_eq!(report["digest"], whole.hex());
+    }
+    assert!(bitten || most_threads(binary) == 1, "the limit never bit a strategy that has threads");
+}
+
+/// Shell commands that leave the program that many tasks, which are processes and threads. Such limits do not hold for
+/// root, so that root's program runs as a user that nobody else is, and its file is opened before.
+pub(crate) fn few_tasks(tasks: usize) -> String {
+    if rustix::process::geteuid().is_root() {
+        let nobody_else = 1_000_000 + std::process::id();
+        let user = format!("setpriv --reuid={nobody_else} --regid={nobody_else} --clear-groups");
+        return format!(r#"exec 9<"$1"; shift; set -- prlimit --nproc={tasks} {user} /proc/self/fd/9 "$@""#);
+    }
+    let of_this_user =
+        |task: &PathBuf| task.metadata().is_ok_and(|task| task.uid() == rustix::process::geteuid().as_raw());
+    let others: usize = alone::tasks().iter().filter(|task| of_this_user(task)).count();
+    format!(r#"set -- prlimit --nproc={} "$@""#, others + tasks)
+}
+
+/// How many threads the program has while its first key does not end.
+fn most_threads(binary: &Binary) -> usize {
+    let reached = mark("reached");
+    let fault = format!("0:sleep@{}", reached.display());
+    let mut program = binary.command("--keys 200 --count 10 --workers 200 --fault").arg(fault).spawn().unwrap();
+    all_there(&[reached]);
+    let threads = fs::read_dir(format!("/proc/{}/task", program.id())).unwrap().count();
+    program.kill().unwrap();
+    program.wait().unwrap();
+    threads
+}
+
+/// On threads the process dies with the key, without a report, and the strategy's README says that it does. Processes
+/// survive it: see P3.
+pub fn t3_a_key_that_ends_its_process_is_never_reported_as_success<S: Subject>(binary: &Binary) {
+    for (kind, code, signal) in [
+        ("abort", None, Some(6)),
+        ("segv", None, Some(11)),
+        ("stack-overflow", None, Some(6)),
+        ("exit0", Some(0), None),
+        ("exit42", Some(42), None),
+    ] {
+        let output = binary.run(&format!("--keys 5 --count 10 --fault 2:{kind} --format json --digest"));
+        if S::PROCESSES {
+            assert_eq!(output.status.code(), Some(1), "{kind}: {output:?}");
+            assert_eq!(json(&output)["failed"][0]["key"], 2, "{kind}: {output:?}");
+        } else {
+            assert_eq!((output.status.code(), output.status.signal()), (code, signal), "{kind}: {output:?}");
+            assert!(output.stdout.is_empty(), "{kind}: {output:?}");
+        }
+    }
+    if !S::PROCESSES {
+        assert!(binary.readme_says("The whole process dies"));
     }
 }
 
-/// Asks until the answer is `wanted`, for a second at most; the last answer.
-pub fn settled<T: PartialEq>(wanted: &T, now: impl Fn() -> T) -> T {
-    let deadline = Instant::now() + SOON;
-    loop {
-        let answer = now();
-        if answer == *wanted || Instant::now() > deadline {
-            return answer;
+/// Wherever the slow key is: it ends only once all others were reached, so one that waits behind it is a failure. A
+/// strategy that is declared not to balance has only to say so in its README.
+pub fn t5_no_key_waits_behind_a_slow_one<S: Subject>(binary: &Binary) {
+    const KEYS: usize = 20;
+    let mut strategy = binary.start::<S>(2);
+    for slow in [0, 1, KEYS / 2, KEYS - 1] {
+        let fault = |key| match key == slow {
+            true if binary.balances => Fault { key, kind: FaultKind::Patient, once: None },
+            true => Fault { key, kind: FaultKind::Slow, once: None },
+            false => Fault { key, kind: FaultKind::Mark, once: Some(mark(&format!("{slow}-{key}"))) },
+        };
+        let faulty = Arc::new(Faulty { faults: (0..KEYS).map(fault).collect(), ..faulty(KEYS, &[]) });
+        for (key, outcome) in strategy.run(&faulty).into_iter().enumerate() {
+            let output = outcome.unwrap_or_else(|error| panic!("key {key}, where {slow} is slow: {error}"));
+            assert_eq!(output.block, faulty.fill.expand(key));
         }
-        thread::sleep(Duration::from_millis(5));
+    }
+    assert!(binary.balances || binary.readme_says("balance"), "the README does not say that keys wait");
+}
+
+/// NaNs with their payload, infinities, zeros of both signs, subnormals.
+pub fn e1_carries_every_bit<S: Subject>(binary: &Binary) {
+    let faulty = faulty(3, &[(1, FaultKind::Specials)]);
+    let outcomes = binary.start::<S>(2).run(&Arc::new(faulty));
+    let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+    let block = &outcomes[1].as_ref().unwrap().block;
+    assert!(block.len() > Faulty::SPECIALS.len());
+    for specials in block.chunks(Faulty::SPECIALS.len()) {
+        assert_eq!(bits(specials), bits(&Faulty::SPECIALS[..specials.len()]));
+    }
+}
+
+/// A key is told from another by its place, not by what it is.
+pub fn e2_equal_keys_all_come_back<S: Subject>(binary: &Binary) {
+    let same: Vec<_> = (0..20).map(|key| (key, FaultKind::Specials)).collect();
+    let outcomes = binary.start::<S>(WORKERS).run(&Arc::new(faulty(20, &same)));
+    assert_eq!(outcomes.len(), 20);
+    for outcome in outcomes {
+        assert_eq!(outcome.unwrap().block[2], f64::INFINITY);
+    }
+}
+
+/// `| head -c 10`: no panic, no message, and the status of the run.
+pub fn e3_the_binary_ends_quietly_when_its_reader_does<S: Subject>(binary: &Binary) {
+    for flags in
+        ["--keys 4 --count 100000 --dump", "--keys 4 --count 10 --format json", "--keys 4 --count 10", "--help"]
+    {
+        let mut command = Command::new(binary.path);
+        command.args(flags.split(' ')).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        stdout.read_exact(&mut [0; 10]).unwrap();
+        drop(stdout);
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{flags}: {output:?}");
+        assert!(!stderr(&output).contains("panicked"), "{flags}: {output:?}");
+    }
+}
+
+/// From one to more than there are keys.
+pub fn e4_gives_the_same_digest_with_any_number_of_workers<S: Subject>(binary: &Binary) {
+    let fill = Arc::new(Fill(job(23, 1_000, Skew::Zipf)));
+    let expected = digest(&*fill, &plain_loop(&*fill));
+    for workers in [1, 2, 3, 8, 100] {
+        let outcomes = binary.start::<S>(workers).run(&fill);
+        assert_eq!(digest(&*fill, &outcomes), expected, "{workers} workers");
+    }
+}
+
+/// By affinity; by quota, where this process may make a control group; and by the variable, if it is a number.
+pub fn e5_one_cpu_is_one_worker_and_a_bad_variable_is_named<S: Subject>(binary: &Binary) {
+    let flags = "--keys 9 --count 1 --format json";
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:\t")).unwrap();
+    let first = allowed.split(['-', ',']).next().unwrap();
+    let one_cpu = binary.limited(&format!(r#"set -- taskset -c {first} "$@""#), flags);
+    assert_eq!(json(&one_cpu)["workers"], 1, "{one_cpu:?}");
+
+    // Version 1 and version 2. Both count microseconds of 100 milliseconds.
+    let groups = [("/sys/fs/cgroup/cpu", "cpu.cfs_quota_us", "50000"), ("/sys/fs/cgroup", "cpu.max", "50000 100000")];
+    let quota = groups.into_iter().find_map(|(all, file, half)| {
+        let group = PathBuf::from(all).join(format!("fanout-{}", std::process::id()));
+        fs::create_dir(&group).ok()?;
+        let join = format!("echo $$ >{}", group.join("cgroup.procs").display());
+        let output = fs::write(group.join(file), half).ok().map(|()| binary.limited(&join, flags));
+        // Whoever was in it is gone, or it cannot be removed.
+        assert!(within(SOON, || fs::remove_dir(&group).ok()).is_some());
+        output
+    });
+    match quota {
+        Some(half_a_cpu) => assert_eq!(json(&half_a_cpu)["workers"], 1, "{half_a_cpu:?}"),
+        None => eprintln!("no quota was tried: this process may make no control group"),
+    }
+
+    let workers = |variable: &str| binary.command(flags).env("FANOUT_WORKERS", variable).output().unwrap();
+    assert_eq!(json(&workers("7"))["workers"], 7);
+    for bad in ["0", "abc", ""] {
+        let refused = workers(bad);
+        assert_eq!(refused.status.code(), Some(2), "{bad}");
+        assert!(stderr(&refused).contains("FANOUT_WORKERS") && refused.stdout.is_empty(), "{refused:?}");
     }
 }
 
@@ -315,17 +464,6 @@ pub fn the_binary_reports_as_documented<S: Subject>(binary: &Binary) {
     }
     let help = binary.run("--help");
     assert!(help.status.success() && String::from_utf8_lossy(&help.stdout).contains("Examples:"), "{help:?}");
-
-    let workers = |variable: &str| {
-        let arguments = "--keys 9 --count 1 --format json".split(' ');
-        Command::new(binary.path).args(arguments).env("FANOUT_WORKERS", variable).output().unwrap()
-    };
-    assert_eq!(json(&workers("7"))["workers"], 7);
-    for bad in ["0", "abc", ""] {
-        let refused = workers(bad);
-        assert_eq!(refused.status.code(), Some(2), "{bad}");
-        assert!(stderr(&refused).contains("FANOUT_WORKERS"), "{refused:?}");
-    }
 }
 
 /// A failed key is in the report and on stderr; the others still count, and are digested.
@@ -386,20 +524,14 @@ pub fn the_binary_refuses_bad_input<S: Subject>(binary: &Binary) {
     }
 }
 
-/// `| head -c 10`: no panic, no message, and the status of the run.
-pub fn the_binary_ends_quietly_when_its_reader_does<S: Subject>(binary: &Binary) {
-    for flags in
-        ["--keys 4 --count 100000 --dump", "--keys 4 --count 10 --format json", "--keys 4 --count 10", "--help"]
-    {
-        let mut command = Command::new(binary.path);
-        command.args(flags.split(' ')).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut stdout = child.stdout.take().unwrap();
-        stdout.read_exact(&mut [0; 10]).unwrap();
-        drop(stdout);
-        let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "{flags}: {output:?}");
-        assert!(!stderr(&output).contains("panicked"), "{flags}: {output:?}");
+/// A full disk is no reader that had enough.
+pub fn the_binary_says_when_its_output_is_lost<S: Subject>(binary: &Binary) {
+    for flags in ["--keys 4 --count 10 --dump", "--keys 4 --count 10 --format json", "--keys 4 --count 10"] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output =
+            Command::new(binary.path).args(flags.split(' ')).stdin(Stdio::null()).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{flags}: {output:?}");
+        assert!(stderr(&output).contains("standard output: No space left"), "{flags}: {output:?}");
     }
 }
 
@@ -429,14 +561,32 @@ impl Binary {
         Context::new(workers).with_worker_command(WorkerCommand::of(self.path))
     }
 
-    fn start<S: Strategy>(&self, workers: usize) -> S {
+    /// A strategy that is told that.
+    pub fn start<S: Strategy>(&self, workers: usize) -> S {
         S::start(&self.context(workers)).expect("a strategy that starts")
     }
 
-    /// Runs the program with these flags, in an environment that chooses nothing for it.
-    pub fn run(&self, flags: &str) -> Output {
+    /// The program with these flags.
+    pub fn command(&self, flags: &str) -> Command {
         let mut command = Command::new(self.path);
-        command.args(flags.split(' ')).env_remove("FANOUT_WORKERS").stdin(Stdio::null()).output().unwrap()
+        command.args(flags.split_whitespace()).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the program with these flags.
+    pub fn run(&self, flags: &str) -> Output {
+        self.command(flags).output().unwrap()
+    }
+
+    /// Runs the program with these flags, from a shell that has run `limits` first.
+    pub fn limited(&self, limits: &str, flags: &str) -> Output {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("{limits}; exec \"$@\""), "sh", self.path]).args(flags.split_whitespace());
+        shell.stdin(Stdio::null()).output().unwrap()
+    }
+
+    fn readme_says(&self, words: &str) -> bool {
+        fs::read_to_string(self.readme).unwrap().contains(words)
     }
 
     fn name(&self) -> &str {

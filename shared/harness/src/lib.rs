@@ -1,9 +1,12 @@
 //! How a strategy runs from the command line, and the laws that every strategy keeps.
 //!
-//! A strategy's `src/main.rs` is one line, [`main`], and its `tests/laws.rs` is one line, [`laws!`]. Flags, reports,
-//! checks and tests are here, once.
+//! A strategy's `src/main.rs` is one line, [`main`], and its `tests/laws.rs` is one line, [`laws!`]. One that runs keys in
+//! processes has a second test, of one line too: [`failures!`]. Flags, reports, checks and tests are here, once.
 
+pub mod alone;
 mod cli;
+#[cfg(target_os = "linux")]
+pub mod failures;
 mod fault;
 pub mod laws;
 mod memory;

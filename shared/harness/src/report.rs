@@ -50,7 +50,7 @@ impl fmt::Display for Report {
             writeln!(f, "  drop    {}", Millis(*drop))?;
         }
         writeln!(f, "  stop    {}", Millis(self.stop_ns))?;
-        let whole = self.keys - self.failed.len();
+        let whole = self.keys.saturating_sub(self.failed.len());
         writeln!(f, "  output  {} in {whole} keys, {} failed", Size(self.output_bytes.into()), self.failed.len())?;
         if let Some(digest) = &self.digest {
             writeln!(f, "  digest  {digest}")?;

@@ -79,7 +79,14 @@ fn run<S: Runs<W>, W: Verifiable>(
 ) -> Result<ExitCode, Usage> {
     memory::check(&workload).map_err(|error| Usage::wrong(&error.to_string()))?;
     let name = report.strategy.clone();
-    let mut checks = Checks::default();
+    let mut checks = Checks {
+        failed: BTreeMap::new(),
+        output_bytes: 0,
+        digest: None,
+        disagreeing: Vec::new(),
+        batches: 0,
+        written: Ok(()),
+    };
     if workload.keys() == 0 {
         checks.batch(options, &workload, &[]);
     } else if let Err(error) = batches::<S, W>(options, workers, workload, &mut report, &mut checks) {
@@ -90,7 +97,7 @@ fn run<S: Runs<W>, W: Verifiable>(
     report.output_bytes = checks.output_bytes;
     report.failed = checks.failed.into_values().collect();
     report.digest = checks.digest;
-    let closed = match options.format {
+    let written = match options.format {
         _ if options.dump => write!(io::stderr(), "{report}"),
         Format::Human => write!(io::stdout(), "{report}"),
         Format::Json => {
@@ -98,9 +105,11 @@ fn run<S: Runs<W>, W: Verifiable>(
             writeln!(io::stdout(), "{json}")
         }
     };
-    // A reader that closed the pipe has what it wanted.
-    drop(closed);
-    Ok(if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let written = unless_closed(written).and(checks.written);
+    if let Err(error) = &written {
+        complain(&name, format_args!("standard output: {error}"));
+    }
+    Ok(if complete && written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// The clocks: start, each batch's run and drop, stop. Everything else happens between them.
@@ -135,6 +144,11 @@ fn batches<S: Runs<W>, W: Verifiable>(
     Ok(())
 }
 
+/// A reader that closed the pipe has what it wanted; a disk that is full has not.
+fn unless_closed(written: io::Result<()>) -> io::Result<()> {
+    written.or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
+}
+
 fn timed<T>(body: impl FnOnce() -> T) -> (T, u64) {
     let start = Instant::now();
     let value = body();
@@ -148,7 +162,6 @@ fn complain(name: &str, message: std::fmt::Arguments<'_>) {
 }
 
 /// What was found out about the batches, outside the clocks.
-#[derive(Default)]
 struct Checks {
     /// Each key that failed in some batch, with the first reason.
     failed: BTreeMap<usize, Failure>,
@@ -158,6 +171,8 @@ struct Checks {
     /// Batches that gave another digest than the first: number and digest.
     disagreeing: Vec<(usize, String)>,
     batches: usize,
+    /// Whether the dump could be written.
+    written: io::Result<()>,
 }
 
 impl Checks {
@@ -190,14 +205,14 @@ impl Checks {
                 digest.add(key, &output);
             }
             if let Some(writer) = &mut dump
-                && writer.write_all(&key).and_then(|()| writer.write_all(&output)).is_err()
+                && let Err(error) = writer.write_all(&key).and_then(|()| writer.write_all(&output))
             {
-                // The reader closed the pipe, and has what it wanted.
                 dump = None;
+                self.written = unless_closed(Err(error));
             }
         }
         if let Some(mut writer) = dump {
-            let _closed = writer.flush();
+            self.written = unless_closed(writer.flush());
         }
         match (&self.digest, digest.map(|digest| digest.hex())) {
             (None, digest) => self.digest = digest,

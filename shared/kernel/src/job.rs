@@ -50,11 +50,13 @@ pub enum JobError {
         /// The values per key.
         count: u64,
     },
-    /// Under mt19937 a key's index is 32 bits of its seed.
-    #[error("{keys} keys, and mt19937 has streams for 2^32 - 1")]
+    /// Under mt19937 a key's index is 32 bits of its seed; else it is what can be counted by skew.
+    #[error("{keys} keys, and there may be {limit}")]
     TooManyKeys {
         /// The number of keys.
         keys: usize,
+        /// The most there may be.
+        limit: u64,
     },
 }
 
@@ -77,8 +79,13 @@ impl Job {
     pub fn new(parameters: Parameters) -> Result<Self, JobError> {
         let Parameters { keys, count, skew, rng, .. } = parameters;
         let total = (keys as u64).checked_mul(count).ok_or(JobError::TotalOverflow { keys, count })?;
-        if rng == Rng::Mt19937 && keys as u64 > u64::from(u32::MAX) {
-            return Err(JobError::TooManyKeys { keys });
+        let limit = match rng {
+            // The cumulative weight of `one-huge` is twice this, and must fit 64 bits.
+            Rng::Xoshiro => u64::MAX / 2,
+            Rng::Mt19937 => u64::from(u32::MAX),
+        };
+        if keys as u64 > limit {
+            return Err(JobError::TooManyKeys { keys, limit });
         }
         Ok(Job { parameters, shares: Shares::new(skew, keys as u64, total), mt19937_keys: OnceLock::new() })
     }
@@ -167,5 +174,60 @@ fn in_chunks(share: u64, mut fill: impl FnMut(&mut [f64; CHUNK]), mut each: impl
         let taken = left.min(CHUNK as u64);
         each(&chunk[..taken as usize]);
         left -= taken;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::{prop_assert_eq, proptest};
+
+    fn job(keys: usize, count: u64, rng: Rng, seed: u64) -> Job {
+        Job::new(Parameters { keys, count, rng, seed, ..Parameters::default() }).unwrap()
+    }
+
+    fn products(job: &Job, index: usize, instructions: InstructionSet) -> Vec<u64> {
+        let mut bits = Vec::new();
+        job.products_by(index, instructions, |chunk| bits.extend(chunk.iter().map(|value| value.to_bits())));
+        bits
+    }
+
+    /// By CPython: keys are the first values of `random.Random(5 << 32)`, products of key 2 are
+    /// `key * stream.random()` with `stream = random.Random(5 << 32 | 3)`; each as `struct.pack(">d", value).hex()`.
+    #[test]
+    fn under_mt19937_keys_and_products_are_cpythons() {
+        let job = job(3, 2, Rng::Mt19937, 5);
+        let keys = [0, 1, 2].map(|index| job.key(index).to_bits());
+        assert_eq!(keys, KEYS_OF_SEED_5);
+        assert_eq!(products(&job, 2, InstructionSet::best()), PRODUCTS_OF_KEY_2);
+    }
+
+    const KEYS_OF_SEED_5: [u64; 3] = [0x3fe3_366e_18af_9a10, 0x3fee_a757_e6ef_9f16, 0x3fef_031a_f0b0_85fb];
+    const PRODUCTS_OF_KEY_2: [u64; 2] = [0x3fec_9aaf_ca91_5e5c, 0x3fe0_5aef_47b1_3371];
+
+    #[test]
+    fn what_is_out_of_range_is_no_job() {
+        let parameters = |keys, count, rng| Parameters { keys, count, rng, ..Parameters::default() };
+        let out_of_range =
+            [(1 << 40, 1 << 40, Rng::Xoshiro), (1 << 32, 0, Rng::Mt19937), (usize::MAX, 0, Rng::Xoshiro)];
+        for (keys, count, rng) in out_of_range {
+            assert!(Job::new(parameters(keys, count, rng)).is_err(), "{keys} {count} {rng:?}");
+        }
+        assert!(Job::new(parameters(u32::MAX as usize, 1 << 32, Rng::Mt19937)).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn fewer_products_are_a_prefix_of_more(
+            mt19937: bool, seed: u64, index in 0..3_usize, fewer in 0..3 * CHUNK as u64, more in 0..CHUNK as u64,
+        ) {
+            let rng = if mt19937 { Rng::Mt19937 } else { Rng::Xoshiro };
+            let all = products(&job(3, fewer + more, rng, seed), index, InstructionSet::best());
+            prop_assert_eq!(all.len() as u64, fewer + more);
+            for instructions in InstructionSet::available() {
+                let some = products(&job(3, fewer, rng, seed), index, instructions);
+                prop_assert_eq!(&some[..], &all[..fewer as usize], "{}", instructions.name());
+            }
+        }
     }
 }

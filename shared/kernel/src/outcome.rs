@@ -84,6 +84,8 @@ pub enum Exit {
     Code(i32),
     /// This signal ended it.
     Signal(i32),
+    /// Something else took its status, as when SIGCHLD is ignored.
+    Unknown,
 }
 
 /// What a worker process was doing.
@@ -102,6 +104,7 @@ impl fmt::Display for Exit {
         // The numbers that x86-64 and aarch64 share, on Linux and macOS; others differ between the two.
         let name = match *self {
             Exit::Code(code) => return write!(f, "exited with status {code}"),
+            Exit::Unknown => return write!(f, "ended, how is not known,"),
             Exit::Signal(signal) => match signal {
                 1 => "SIGHUP",
                 2 => "SIGINT",

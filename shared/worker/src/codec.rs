@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::parent::{Broken, Channel};
-use crate::protocol::{Kind, encode_answer};
+use crate::protocol::{Kind, TEXT_LIMIT, encode_answer};
 
 /// How outputs of type `T` cross the channel.
 pub trait Codec<T> {
@@ -43,9 +43,23 @@ impl<'a> Answer<'a> {
     pub fn send(self, body: &[u8]) -> io::Result<()> {
         let head = encode_answer(self.kind, self.index, body.len() as u64);
         // Head and body in one call, so that a small answer wakes the parent once.
-        let sent = self.channel.write_vectored(&[IoSlice::new(&head), IoSlice::new(body)])?;
+        let sent = match self.channel.write_vectored(&[IoSlice::new(&head), IoSlice::new(body)]) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+            sent => sent?,
+        };
         self.channel.write_all(&head[sent.min(head.len())..])?;
         self.channel.write_all(&body[sent.saturating_sub(head.len())..])
+    }
+
+    /// Sends, in the place of an output that cannot be sent, why not. The key fails with this, and the worker lives on.
+    ///
+    /// # Errors
+    ///
+    /// When the parent is gone.
+    pub fn fail(self, reason: &str) -> io::Result<()> {
+        // A panic's message was cut already, and its mark makes it a little longer than what it was cut to.
+        let reason = &reason[..reason.floor_char_boundary(TEXT_LIMIT as usize)];
+        Answer { kind: Kind::Panicked, ..self }.send(reason.as_bytes())
     }
 
     /// Sends its head; the caller then writes as many bytes as it announced.
@@ -161,7 +175,10 @@ pub enum Postcard {}
 
 impl<T: Serialize + DeserializeOwned> Codec<T> for Postcard {
     fn send(output: &T, answer: Answer<'_>) -> io::Result<()> {
-        answer.send(&postcard::to_stdvec(output).map_err(io::Error::other)?)
+        match postcard::to_stdvec(output) {
+            Ok(bytes) => answer.send(&bytes),
+            Err(error) => answer.fail(&format!("the output cannot be serialised: {error}")),
+        }
     }
 
     fn receive(mut body: Body<'_>) -> Result<T, ReceiveError> {

@@ -5,6 +5,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::panic::{self, AssertUnwindSafe};
 use std::process::{Child, Command, ExitStatus};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,6 +29,13 @@ const HELLO_PATIENCE: Duration = Duration::from_secs(10);
 /// Bounds the time from a channel's end to its process's. When it passes, the process is killed. A worker has nothing
 /// to do then but exit, in about a millisecond; a second is what this crate promises for leaving nothing behind.
 const EXIT_PATIENCE: Duration = Duration::from_secs(1);
+
+/// A worker that is gone is an error, not a signal, and a full socket is waited for together with its death. Apple's
+/// systems have no such flag; there, as everywhere, std has a Rust program ignore SIGPIPE.
+#[cfg(not(target_vendor = "apple"))]
+const SEND: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
+#[cfg(target_vendor = "apple")]
+const SEND: SendFlags = SendFlags::DONTWAIT;
 
 /// Bounds what is kept of a worker's stderr for the error that tells of its death, in bytes; older bytes go, having been
 /// passed on to this process's stderr already. Enough for the last lines of a panic or of a sanitizer's summary.
@@ -74,6 +82,8 @@ pub enum SpawnError {
         pid: u32,
         /// What it did.
         what: String,
+        /// How it ended, if it did so by itself.
+        exit: Option<Exit>,
         /// The last lines it wrote to stderr.
         stderr: String,
     },
@@ -171,6 +181,8 @@ impl Worker {
 
     /// Expands one key. No worker comes back when it was lost over this key: it died, ran past the deadline, or broke
     /// the protocol. Its process is gone then.
+    ///
+    /// A panic of `max_bytes` or of the codec, which run in this process, is that key's outcome too.
     pub fn expand<W: Portable>(
         mut self,
         load: &Load<W>,
@@ -192,7 +204,7 @@ impl Worker {
 
     fn greet(&mut self) -> Result<(), ReceiveError> {
         if !self.greeted {
-            check_hello(self.channel.receive_array::<HELLO>()?).map_err(invalid)?;
+            self.channel.hello()?;
             self.greeted = true;
         }
         Ok(())
@@ -213,47 +225,45 @@ impl Worker {
             }
         };
         self.channel.begun = false;
-        self.channel.words.tail.clear();
-        let asked = Request::Key { index: index as u64 }.encode();
+        // What was said before this key is passed on, and is none of its last words; but those of a process that has not
+        // said hello may tell why it never will.
         if self.greeted {
-            self.channel.deadline = deadline.map(|deadline| Instant::now() + deadline);
+            self.channel.words.drain();
+            self.channel.words.tail.clear();
+        }
+        // One that is beyond the clock's range is as good as none.
+        let expires = || deadline.and_then(|deadline| Instant::now().checked_add(deadline));
+        if self.greeted {
+            self.channel.deadline = expires();
         }
         // Asked before its hello was read, so that a fresh process need not wait for the reply to that.
-        if self.loaded.as_ref() == Some(message) {
-            self.channel.send(&asked)?;
-        } else {
-            self.channel.send(&[message, &asked[..]].concat())?;
-            self.loaded = Some(Arc::clone(message));
+        if self.loaded.as_ref() != Some(message) {
+            self.channel.send(message)?;
         }
+        // Kept also when it is equal, so that the next comparison is of two pointers.
+        self.loaded = Some(Arc::clone(message));
+        self.channel.send(&Request::Key { index: index as u64 }.encode())?;
         if !self.greeted {
             self.greet()?;
-            self.channel.deadline = deadline.map(|deadline| Instant::now() + deadline);
+            self.channel.deadline = expires();
         }
-        let head = self.channel.receive_array::<ANSWER>()?;
-        let Head { kind, length } =
-            decode_answer(head, index as u64, load.workload.max_bytes(index)).map_err(invalid)?;
-        self.channel.begun = true;
-        let mut body = Body { channel: &mut self.channel, left: length };
-        Ok(match kind {
-            Kind::Output => Ok(W::Codec::receive(body)?),
-            Kind::Panicked => Err(KeyError::Panicked { message: text(&body.read_rest()?) }),
-            Kind::Refused => Err(KeyError::NotStarted(io::Error::other(text(&body.read_rest()?)))),
-        })
+        self.channel.answer(&*load.workload, index)
     }
 
     fn no_hello(mut self, error: ReceiveError) -> SpawnError {
         let pid = self.pid();
+        let mut exit = None;
         let what = match error {
-            ReceiveError::Lost(Broken::Closed) => match self.end() {
-                Some(exit) => exit.to_string(),
-                None => String::from("closed its standard input"),
-            },
+            ReceiveError::Lost(Broken::Closed) => {
+                exit = self.end();
+                exit.map_or_else(|| String::from("closed its standard input"), |exit| exit.to_string())
+            }
             ReceiveError::Lost(Broken::Deadline) => format!("said nothing for {HELLO_PATIENCE:?}"),
             ReceiveError::Lost(Broken::System(error)) => return SpawnError::System(error),
             ReceiveError::Invalid(violation) => format!("broke the protocol ({violation})"),
         };
         self.kill();
-        SpawnError::NoHello { pid, what, stderr: self.channel.words.last() }
+        SpawnError::NoHello { pid, what, exit, stderr: self.channel.words.last() }
     }
 
     /// Ends the process, and says why the key has no output.
@@ -276,9 +286,12 @@ impl Worker {
                     };
                     KeyError::Died { pid, exit, stage, stderr: self.channel.words.last() }
                 }
-                None => KeyError::Protocol { pid, violation: String::from("it closed its channel and lived on") },
+                None => {
+                    self.kill();
+                    KeyError::Protocol { pid, violation: String::from("it closed its channel and lived on") }
+                }
             },
-            ReceiveError::Lost(Broken::System(error)) => KeyError::NotStarted(error),
+            ReceiveError::Lost(error @ Broken::System(_)) => KeyError::Protocol { pid, violation: error.to_string() },
             ReceiveError::Invalid(violation) => {
                 self.kill();
                 KeyError::Protocol { pid, violation }
@@ -291,7 +304,7 @@ impl Worker {
         self.dismiss();
         let status = self.channel.exited(&mut self.process, Instant::now() + EXIT_PATIENCE);
         self.channel.words.drain();
-        status.map(exit)
+        status
     }
 
     /// Ends the process at once.
@@ -322,6 +335,15 @@ fn invalid(violation: impl ToString) -> ReceiveError {
     ReceiveError::Invalid(violation.to_string())
 }
 
+/// Runs the user's code on this side of the channel. Its panic costs the worker, whose answer is half read, and no other
+/// key.
+fn ours<T>(what: &str, code: impl FnOnce() -> T) -> Result<T, ReceiveError> {
+    panic::catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
+        let KeyError::Panicked { message } = KeyError::from_panic(payload) else { return invalid(what) };
+        ReceiveError::Invalid(format!("{what} panicked in the parent: {message}"))
+    })
+}
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -330,7 +352,12 @@ fn text(bytes: &[u8]) -> String {
 #[cfg(target_os = "linux")]
 fn watch(process: &Child) -> io::Result<Option<OwnedFd>> {
     use rustix::process::{Pid, PidfdFlags, pidfd_open};
-    Ok(Some(pidfd_open(Pid::from_child(process), PidfdFlags::empty())?))
+    match pidfd_open(Pid::from_child(process), PidfdFlags::empty()) {
+        Ok(death) => Ok(Some(death)),
+        // Before Linux 5.3, and in some sandboxes. The end of the channel must do there.
+        Err(Errno::NOSYS | Errno::PERM) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -372,6 +399,25 @@ pub(crate) struct Channel {
 }
 
 impl Channel {
+    /// Checks its hello.
+    fn hello(&mut self) -> Result<(), ReceiveError> {
+        check_hello(self.receive_array::<HELLO>()?).map_err(invalid)
+    }
+
+    /// Receives the answer to a key that was asked.
+    fn answer<W: Portable>(&mut self, workload: &W, index: usize) -> Result<Outcome<W::Output>, ReceiveError> {
+        let head = self.receive_array::<ANSWER>()?;
+        let limit = ours("max_bytes", || workload.max_bytes(index))?;
+        let Head { kind, length } = decode_answer(head, index as u64, limit).map_err(invalid)?;
+        self.begun = true;
+        let mut body = Body { channel: self, left: length };
+        Ok(match kind {
+            Kind::Output => Ok(ours("the codec", || W::Codec::receive(body))??),
+            Kind::Panicked => Err(KeyError::Panicked { message: text(&body.read_rest()?) }),
+            Kind::Refused => Err(KeyError::NotStarted(io::Error::other(text(&body.read_rest()?)))),
+        })
+    }
+
     /// Fills `buffer`. When it returns without error, all of it is initialised.
     pub(crate) fn receive(&mut self, buffer: &mut [MaybeUninit<u8>]) -> Result<(), Broken> {
         let mut rest = buffer;
@@ -403,7 +449,7 @@ impl Channel {
     fn send(&mut self, bytes: &[u8]) -> Result<(), Broken> {
         let mut rest = bytes;
         while !rest.is_empty() {
-            match send(&self.socket, rest, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+            match send(&self.socket, rest, SEND) {
                 Ok(sent) => rest = &rest[sent..],
                 Err(Errno::PIPE | Errno::CONNRESET) => return Err(Broken::Closed),
                 Err(Errno::AGAIN) => self.wait(PollFlags::OUT)?,
@@ -422,20 +468,25 @@ impl Channel {
                 left => left,
             };
             match self.poll(ready, timeout).map_err(Broken::System)? {
-                // What was sent before a death comes first: the socket is not ready only when all of it was received.
                 Ready { socket: true, .. } => return Ok(()),
-                Ready { death: true, .. } => return Err(Broken::Closed),
+                // What was sent before a death comes first. It may have been sent between the looks at the two.
+                Ready { death: true, .. } => {
+                    let last = self.poll(ready, Some(Duration::ZERO)).map_err(Broken::System)?;
+                    return if last.socket { Ok(()) } else { Err(Broken::Closed) };
+                }
                 Ready { .. } => {}
             }
         }
     }
 
     /// The process's status once it has ended; nothing if it has not by `deadline`.
-    fn exited(&mut self, process: &mut Child, deadline: Instant) -> Option<ExitStatus> {
+    fn exited(&mut self, process: &mut Child, deadline: Instant) -> Option<Exit> {
         loop {
-            // An error means that there is nothing to wait for.
-            if let Some(status) = process.try_wait().unwrap_or_else(|_| Some(ExitStatus::default())) {
-                return Some(status);
+            // An error means that something else has waited for it, or that SIGCHLD is ignored.
+            match process.try_wait() {
+                Ok(None) => {}
+                Ok(Some(status)) => return Some(exit(status)),
+                Err(_) => return Some(Exit::Unknown),
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -512,5 +563,189 @@ impl Words {
         let text = text(&self.tail);
         let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         lines[lines.len().saturating_sub(3)..].join(" | ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kernel::{Fill, Job, Parameters, Workload};
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+    use crate::codec::Postcard;
+    use crate::protocol::{encode_answer, hello};
+
+    /// An output that serde gives the shape of, with lengths in it that a liar may choose.
+    #[derive(Serialize, Deserialize)]
+    struct Texts;
+
+    const KEYS: usize = 4;
+
+    impl Workload for Texts {
+        type Output = Vec<(String, Option<u64>)>;
+
+        fn keys(&self) -> usize {
+            KEYS
+        }
+
+        fn expand(&self, index: usize) -> Self::Output {
+            vec![(index.to_string(), Some(7)); index]
+        }
+    }
+
+    impl Portable for Texts {
+        const NAME: &'static str = "texts";
+        type Codec = Postcard;
+
+        fn max_bytes(&self, _: usize) -> u64 {
+            800
+        }
+    }
+
+    fn fill() -> Fill {
+        Fill(Job::new(Parameters { keys: KEYS, count: 100, ..Parameters::default() }).unwrap())
+    }
+
+    /// What this process's address space has been at most, in kB; nothing where that is not told.
+    fn peak() -> Option<u64> {
+        let status = std::fs::read_to_string("/proc/self/status").ok()?;
+        status.lines().find_map(|line| line.strip_prefix("VmPeak:")?.split_whitespace().next()?.parse().ok())
+    }
+
+    /// The parent's side of a conversation in which the worker has said all that it ever will.
+    fn listens<W: Portable>(said: &[u8], workload: &W) -> Vec<Result<Outcome<W::Output>, ReceiveError>> {
+        let (socket, mut worker) = UnixStream::pair().unwrap();
+        worker.write_all(said).unwrap();
+        drop(worker);
+        let words = Words { pipe: None, tail: Vec::new() };
+        let mut channel = Channel { socket, death: None, words, deadline: None, begun: false };
+        let mut heard = Vec::new();
+        if channel.hello().is_ok() {
+            for index in 0..KEYS {
+                heard.push(channel.answer(workload, index));
+                if heard.last().is_some_and(Result::is_err) {
+                    break;
+                }
+            }
+        }
+        heard
+    }
+
+    /// A worker's whole speech, and then a part of it changed, cut out or cut off: most of what is said is right, so
+    /// that what is wrong is met everywhere.
+    fn speech() -> impl Strategy<Value = Vec<u8>> {
+        let kinds = prop_oneof![4 => Just(Kind::Output), 1 => Just(Kind::Panicked), 1 => Just(Kind::Refused)];
+        let lies = prop_oneof![5 => Just(None), 1 => any::<u64>().prop_map(Some)];
+        let body = prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..900),
+            (0..100_usize).prop_map(|values| vec![7; 8 * values]),
+            (0..KEYS).prop_map(|index| postcard::to_stdvec(&Texts.expand(index)).unwrap()),
+        ];
+        let answers = prop::collection::vec((kinds, lies, body), 0..=KEYS);
+        let change = prop::option::of((any::<Index>(), any::<Index>(), prop::collection::vec(any::<u8>(), 0..40)));
+        (answers, change).prop_map(|(answers, change)| {
+            let mut said = hello().to_vec();
+            for (index, (kind, lie, body)) in answers.into_iter().enumerate() {
+                said.extend(encode_answer(kind, index as u64, lie.unwrap_or(body.len() as u64)));
+                said.extend(body);
+            }
+            if let Some((start, length, instead)) = change {
+                let start = start.index(said.len());
+                let end = start + length.index(said.len() - start + 1).min(30);
+                said.splice(start..end, instead);
+            }
+            said
+        })
+    }
+
+    fn fuzz<W: Portable>(workload: &W, size: impl Fn(&W::Output) -> usize) {
+        // Each takes some ten microseconds, so that a run is over in seconds in a debug build too.
+        const CASES: u32 = 10_000;
+        let before = peak();
+        proptest!(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() }, |(
+            said in prop_oneof![9 => speech(), 1 => prop::collection::vec(any::<u8>(), 0..200)]
+        )| {
+            for heard in listens(&said, workload) {
+                match heard {
+                    Ok(Ok(output)) => prop_assert!(size(&output) <= 800),
+                    Ok(Err(error)) => prop_assert!(error.to_string().len() <= 3 * 2048 + 64, "{}", error),
+                    Err(ReceiveError::Invalid(_) | ReceiveError::Lost(Broken::Closed)) => {}
+                    Err(error) => prop_assert!(false, "{:?}", error),
+                }
+            }
+        });
+        if let (Some(before), Some(after)) = (before, peak()) {
+            // A lie is of 2^63 bytes on average; what else runs in this process has threads, and they have stacks.
+            assert!(after - before < 1 << 20, "{} kB", after - before);
+        }
+    }
+
+    #[test]
+    fn p06_no_conversation_makes_a_parent_panic_hang_or_allocate_blocks() {
+        fuzz(&fill(), |block| size_of_val(&block[..]));
+    }
+
+    #[test]
+    fn p06_no_conversation_makes_a_parent_panic_hang_or_allocate_what_serde_is_told() {
+        fuzz(&Texts, |texts| texts.iter().map(|(text, _)| text.len() + 1).sum());
+    }
+
+    /// A codec of the user's own that does not expect what it gets.
+    enum Panics {}
+
+    impl Codec<u8> for Panics {
+        fn send(_: &u8, answer: crate::codec::Answer<'_>) -> io::Result<()> {
+            answer.send(&[])
+        }
+
+        fn receive(_: Body<'_>) -> Result<u8, ReceiveError> {
+            panic!("the codec's own")
+        }
+    }
+
+    #[derive(Serialize, Deserialize)]
+    struct Panicking;
+
+    impl Workload for Panicking {
+        type Output = u8;
+
+        fn keys(&self) -> usize {
+            KEYS
+        }
+
+        fn expand(&self, _: usize) -> u8 {
+            7
+        }
+    }
+
+    impl Portable for Panicking {
+        const NAME: &'static str = "panicking";
+        type Codec = Panics;
+
+        fn max_bytes(&self, _: usize) -> u64 {
+            0
+        }
+    }
+
+    #[test]
+    fn a_codec_that_panics_in_the_parent_is_that_keys_failure() {
+        let said = [&hello()[..], &encode_answer(Kind::Output, 0, 0)].concat();
+        let heard = listens(&said, &Panicking);
+        let [Err(ReceiveError::Invalid(told))] = heard.as_slice() else { panic!("{}", heard.len()) };
+        assert_eq!(told, "the codec panicked in the parent: the codec's own");
+    }
+
+    #[test]
+    fn p06_what_was_said_rightly_is_heard() {
+        let said = (0..KEYS).fold(hello().to_vec(), |mut said, index| {
+            let body = postcard::to_stdvec(&Texts.expand(index)).unwrap();
+            said.extend(encode_answer(Kind::Output, index as u64, body.len() as u64));
+            said.extend(body);
+            said
+        });
+        let heard = listens(&said, &Texts).into_iter().map(|heard| heard.unwrap().unwrap());
+        assert_eq!(heard.collect::<Vec<_>>(), (0..KEYS).map(|index| Texts.expand(index)).collect::<Vec<_>>());
     }
 }

@@ -43,7 +43,7 @@ pub(crate) enum Violation {
     Kind(u32),
     #[error("an answer for key {answered} when key {asked} was asked")]
     Index { asked: u64, answered: u64 },
-    #[error("an answer of {length} bytes where {limit} are allowed")]
+    #[error("an answer of {length} bytes where the workload's `max_bytes` allows {limit}")]
     Length { length: u64, limit: u64 },
 }
 

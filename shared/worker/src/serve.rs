@@ -5,7 +5,9 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use kernel::KeyError;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -36,7 +38,8 @@ pub fn is_worker() -> bool {
 }
 
 /// Serves keys and ends the process, if it was started as a worker; returns at once, if not. Call it first in `main`:
-/// what runs before it runs in every worker too.
+/// what runs before it runs in every worker too, and must not keep open what it did not mark close-on-exec. Descriptors
+/// that are not so marked came from the parent, and are closed.
 ///
 /// The channel comes as standard input. It is moved away before anything else, so that a key that reads its standard
 /// input finds an empty one. What a key prints goes to the parent's stderr.
@@ -93,18 +96,28 @@ fn keys<W: Portable>(channel: &mut UnixStream, encoded: &[u8]) -> io::Result<Opt
         Err(error) => return refuse(channel, &format!("the worker cannot decode `{}`: {error}", W::NAME)),
     };
     answer(channel, |channel, index| {
+        IN_A_KEY.store(true, Ordering::SeqCst);
         let outcome = workload.attempt(index as usize);
         // What a key prints must not wait for the next one's.
         let _nobody_listens = io::stdout().flush();
-        match outcome {
-            Ok(output) => W::Codec::send(&output, Answer { channel, index, kind: Kind::Output }),
-            Err(KeyError::Panicked { message }) => {
-                Answer { channel, index, kind: Kind::Panicked }.send(message.as_bytes())
-            }
-            Err(error) => Answer { channel, index, kind: Kind::Panicked }.send(error.to_string().as_bytes()),
-        }
+        let answer = Answer { channel, index, kind: Kind::Output };
+        let sent = match outcome {
+            Ok(output) => W::Codec::send(&output, answer),
+            Err(KeyError::Panicked { message }) => answer.fail(&message),
+            Err(error) => answer.fail(&error.to_string()),
+        };
+        IN_A_KEY.store(false, Ordering::SeqCst);
+        sent
     })
 }
+
+/// Whether the main thread is at work on a key, and so would not notice that the parent is gone.
+static IN_A_KEY: AtomicBool = AtomicBool::new(false);
+
+/// Bounds the time that an idle worker has to exit by itself when the parent is gone, before it is ended. It has nothing
+/// left to do but what runs at exit, such as the writing of a coverage profile. Half of the second in which no worker
+/// may be left.
+const EXIT_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Answers every key with the reason why none can be expanded.
 fn refuse(channel: &mut UnixStream, reason: &str) -> io::Result<Option<Request>> {
@@ -182,13 +195,18 @@ fn end_with(channel: &UnixStream, parent: Pid) -> io::Result<()> {
     let channel = channel.try_clone()?;
     let parent_death = watch(parent);
     if getppid() != Some(parent) {
-        return Err(io::ErrorKind::BrokenPipe.into());
+        return Err(io::Error::other(
+            "the process that started this one is not the one that asked for a worker, or is gone",
+        ));
     }
     thread::Builder::new().name("parent-watch".into()).spawn(move || {
         // No event is asked for: the end of a channel is always told.
         let mut watched = vec![PollFd::new(&channel, PollFlags::empty())];
         watched.extend(parent_death.as_ref().map(|death| PollFd::from_borrowed_fd(death.as_fd(), PollFlags::IN)));
         while poll(&mut watched, None).is_err() {}
+        if !IN_A_KEY.load(Ordering::SeqCst) {
+            thread::sleep(EXIT_PATIENCE);
+        }
         // Nothing in the process is asked for its consent: a key may loop, or hold any lock.
         let _never_fails = kill_process(getpid(), Signal::KILL);
     })?;

@@ -1,0 +1,4 @@
+//! What `process-per-key` survives.
+#![cfg(target_os = "linux")]
+
+harness::failures!(process_per_key::ProcessPerKey);
