@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use bench::answer::Answer;
+use bench::answer::{Answer, Reference};
 use bench::building;
 use bench::contender::{self, Contender, SEQUENTIAL};
 use bench::job::Job;
@@ -40,12 +40,13 @@ fn run(criterion: &mut Criterion) -> Result<usize> {
     let executables = building::build(root, &names)?;
     let contender = |name: &String| {
         let path = executables.get(name).with_context(|| format!("{name} did not build"))?;
-        anyhow::Ok(Contender::program(path, name.clone(), 1))
+        anyhow::Ok(Contender::program(path, name))
     };
     let flags = job().flags();
     let sequential = contender(&SEQUENTIAL.to_owned())?;
     let reference = batches(&sequential, &flags, 1, None).context(SEQUENTIAL)?;
     let digest = reference.digest.context("sequential printed no digest")?;
+    let digest = Reference { name: SEQUENTIAL.to_owned(), digest };
 
     let mut failed = 0;
     let mut group = criterion.benchmark_group(format!("{} × {}", job().keys, job().count));
@@ -99,7 +100,7 @@ fn job() -> Job {
 }
 
 /// Runs that many batches in one process, each of which must have `digest`.
-fn batches(contender: &Contender, flags: &[String], batches: u64, digest: Option<&str>) -> Result<Answer> {
+fn batches(contender: &Contender, flags: &[String], batches: u64, digest: Option<&Reference>) -> Result<Answer> {
     let mut command = contender.command(flags);
     command.args(["--repeat", &batches.to_string(), "--format", "json", "--digest"]);
     let output = command.output()?;

@@ -1,5 +1,7 @@
 //! What a strategy prints with `--format json`.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// One object on a strategy's standard output. Times are nanoseconds on the strategy's own clock.
@@ -28,6 +30,32 @@ pub struct Answer {
     /// Of all outputs, when asked for.
     #[serde(default)]
     pub digest: Option<String>,
+    /// What ran it, if it is a program of the notebook.
+    #[serde(default)]
+    pub python: Option<Interpreter>,
+}
+
+/// What a program of the notebook says of the Python that ran it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interpreter {
+    /// `3.14.0`.
+    pub version: String,
+    /// `CPython`.
+    pub implementation: String,
+    /// Whether one lock keeps its threads from running Python code at the same time.
+    pub gil: bool,
+    /// Versions of the packages that this program has imported, by name.
+    #[serde(default)]
+    pub packages: BTreeMap<String, String>,
+}
+
+/// The digest that an answer must have, and the row that it is from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// The row's name.
+    pub name: String,
+    /// Its digest.
+    pub digest: String,
 }
 
 /// A key that did not come back.
@@ -63,10 +91,10 @@ pub enum Unusable {
         reason: String,
     },
     /// It computed something else.
-    #[error("its digest is {found}, and that of sequential is {expected}")]
+    #[error("its digest is {found}, and that of {} is {}", .expected.name, .expected.digest)]
     Digest {
-        /// The reference.
-        expected: String,
+        /// What it should have.
+        expected: Reference,
         /// What it has instead.
         found: String,
     },
@@ -89,14 +117,20 @@ impl Answer {
     }
 
     /// The digest, which must be `expected` if there is a reference already.
-    pub fn agree(&self, expected: Option<&str>) -> Result<&str, Unusable> {
+    pub fn agree(&self, expected: Option<&Reference>) -> Result<&str, Unusable> {
         let found = self.digest.as_deref().ok_or(Unusable::NoDigest)?;
         match expected {
-            Some(expected) if expected != found => {
-                Err(Unusable::Digest { expected: expected.to_owned(), found: found.to_owned() })
+            Some(expected) if expected.digest != found => {
+                Err(Unusable::Digest { expected: expected.clone(), found: found.to_owned() })
             }
             _ => Ok(found),
         }
+    }
+
+    /// Seconds of start, first batch and stop: about what a cold run takes.
+    pub fn cold_seconds(&self) -> f64 {
+        let first = |batches: &[u64]| batches.first().copied().unwrap_or(0);
+        seconds(self.start_ns + first(&self.run_ns) + first(&self.drop_ns) + self.stop_ns)
     }
 
     /// Seconds of the second and later batches.
@@ -122,9 +156,11 @@ mod tests {
     fn a_release_build_with_all_its_keys_counts() {
         let answer = Answer::read(GOOD.as_bytes()).unwrap();
         assert_eq!(answer.warm_seconds().collect::<Vec<_>>(), [3e-9, 4e-9]);
+        assert_eq!(answer.cold_seconds(), 8e-9);
         assert_eq!(answer.agree(None).unwrap(), "ab");
-        assert_eq!(answer.agree(Some("ab")).unwrap(), "ab");
-        let disagreement = answer.agree(Some("cd")).unwrap_err();
+        let reference = |digest: &str| Reference { name: "sequential".into(), digest: digest.into() };
+        assert_eq!(answer.agree(Some(&reference("ab"))).unwrap(), "ab");
+        let disagreement = answer.agree(Some(&reference("cd"))).unwrap_err();
         assert_eq!(disagreement.to_string(), "its digest is ab, and that of sequential is cd");
     }
 

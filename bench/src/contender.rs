@@ -11,7 +11,7 @@ pub const SEQUENTIAL: &str = "sequential";
 /// The A/A control: `sequential`, entered a second time. The dot keeps the name clear of every package's.
 pub const CONTROL: &str = "sequential.control";
 
-/// A row: a name, a command, and in how many rounds it takes part. Nothing else of the tool knows what is behind the
+/// A row: a name, a command, and the generator that it draws from. Nothing else of the tool knows what is behind the
 /// command, so a row can be any program that takes the flags and prints the JSON of a strategy.
 #[derive(Clone, Debug)]
 pub struct Contender {
@@ -21,20 +21,36 @@ pub struct Contender {
     pub argv: Vec<String>,
     /// Where it runs. Not recorded: it is an absolute path of this machine.
     pub dir: PathBuf,
-    /// The program as results show it.
+    /// The program as results show it, quoted.
     pub shown: String,
-    /// It takes part in the rounds 1 to this.
-    pub rounds: u32,
+    /// It draws from this generator instead of the job's.
+    pub rng: Option<String>,
+    /// It is a program of the notebook, run by Python.
+    pub notebook: bool,
     /// Lines of code, where there is source to count.
     pub lines: Option<usize>,
 }
 
 impl Contender {
     /// A compiled program, run in its own folder as `./NAME`, so that no export of any tool holds a path of this machine.
-    pub fn program(path: &Path, shown: String, rounds: u32) -> Contender {
+    pub fn program(path: &Path, shown: &str) -> Contender {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let dir = path.parent().unwrap_or(Path::new(".")).to_owned();
-        Contender { argv: vec![format!("./{name}")], name, dir, shown, rounds, lines: None }
+        let shown = shell_words::quote(shown).into_owned();
+        Contender { argv: vec![format!("./{name}")], name, dir, shown, rng: None, notebook: false, lines: None }
+    }
+
+    /// The program of the notebook at `script`, run by `python`: both paths below `root`, where it runs and is shown so.
+    pub fn notebook(root: &Path, python: &str, script: &str) -> Contender {
+        let name = Path::new(script).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let argv = vec![python.to_owned(), script.to_owned()];
+        let shown = shell_words::join(&argv);
+        Contender { argv, name, dir: root.to_owned(), shown, rng: None, notebook: true, lines: None }
+    }
+
+    /// The same program drawing from `rng`, as a row of its own. The dot keeps its name clear of every package's.
+    pub fn drawing_from(&self, rng: &str) -> Contender {
+        Contender { name: format!("{}.{rng}", self.name), rng: Some(rng.to_owned()), ..self.clone() }
     }
 
     /// The command with `arguments`, ready to be started.
@@ -51,7 +67,7 @@ impl Contender {
 
     /// The command as results show it.
     pub fn shown_line(&self, arguments: &[String]) -> String {
-        shell_words::join(std::iter::once(&self.shown).chain(arguments))
+        format!("{} {}", self.shown, shell_words::join(arguments))
     }
 
     /// The A/A control of this contender.
@@ -129,7 +145,7 @@ pub fn select(known: &[String], only: &[String]) -> Result<Vec<String>, SelectEr
 
 /// The known name that `name` was probably meant to be. Below a similarity of 0.7 a suggestion confuses more than it
 /// helps: clap draws its line there too.
-fn nearest(name: &str, known: &[String]) -> Option<String> {
+pub fn nearest(name: &str, known: &[String]) -> Option<String> {
     known
         .iter()
         .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
@@ -181,9 +197,19 @@ mod tests {
 
     #[test]
     fn a_command_line_survives_being_taken_apart() {
-        let mut contender = Contender::program(Path::new("/somewhere/python"), "python".into(), 1);
+        let mut contender = Contender::program(Path::new("/somewhere/python"), "python");
         contender.argv.push("a file.py".into());
         assert_eq!(contender.command_line(&["--keys".into(), "1".into()]), "./python 'a file.py' --keys 1");
         assert_eq!(contender.shown_line(&["--keys".into()]), "python --keys");
+    }
+
+    #[test]
+    fn a_program_of_the_notebook_is_shown_as_it_is_run() {
+        let contender = Contender::notebook(Path::new("/somewhere"), "target/python/bin/python", "a b/numpy-x.py");
+        let other = contender.drawing_from("default_rng");
+        assert_eq!((contender.name.as_str(), other.name.as_str()), ("numpy-x", "numpy-x.default_rng"));
+        let line = "target/python/bin/python 'a b/numpy-x.py' --keys 1";
+        let flags = ["--keys".to_owned(), "1".to_owned()];
+        assert_eq!((contender.command_line(&flags).as_str(), other.shown_line(&flags).as_str()), (line, line));
     }
 }

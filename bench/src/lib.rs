@@ -4,6 +4,7 @@
 //!
 //! - [`contender`]: a row of the tables, which is a program that honours a strategy's command line.
 //! - [`building`]: all strategies in one release build.
+//! - [`notebook`] and [`environment`]: the Python programs that can be rows too, and the Python that runs them.
 //! - [`job`]: the flags that every contender gets.
 //! - [`process`] and [`interrupt`]: a child that can be given up on, and the signal that says so.
 //! - [`answer`]: what a strategy prints with `--format json`.
@@ -14,6 +15,7 @@
 //! - [`record`]: the files of one run. Everything below reads those and nothing else.
 //! - [`stats`], [`number`]: medians, intervals, and how many of their digits mean something.
 //! - [`standings`]: the rows in order of their time, with ranks.
+//! - [`porting`]: what each program of the notebook gains in Rust.
 //! - [`table`], [`page`], [`index`], [`splice`]: what people read.
 //!
 //! Apart from a run, [`scaffold`]: a new strategy, made from `sequential`.
@@ -23,6 +25,7 @@
 pub mod answer;
 pub mod building;
 pub mod contender;
+pub mod environment;
 pub mod hyperfine;
 pub mod index;
 pub mod interrupt;
@@ -30,8 +33,10 @@ pub mod job;
 pub mod lines;
 pub mod machine;
 pub mod memory;
+pub mod notebook;
 pub mod number;
 pub mod page;
+pub mod porting;
 pub mod process;
 pub mod record;
 pub mod scaffold;

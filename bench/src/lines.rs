@@ -47,6 +47,24 @@ pub fn count(source: &str) -> Result<usize, CountError> {
     Ok(lines.len())
 }
 
+/// Lines of a Python source that hold code: no comments, blank lines, or texts that stand where a statement would, as
+/// documentation does. Found by the line: such a text must begin its line, and end one.
+pub fn count_python(source: &str) -> usize {
+    const QUOTES: [&str; 2] = ["\"\"\"", "'''"];
+    let mut lines = source.lines().map(str::trim);
+    let mut count = 0;
+    while let Some(line) = lines.next() {
+        if let Some(quotes) = QUOTES.into_iter().find(|quotes| line.starts_with(quotes)) {
+            if !line[quotes.len()..].ends_with(quotes) {
+                let _end = lines.find(|line| line.ends_with(quotes));
+            }
+        } else if !line.is_empty() && !line.starts_with('#') {
+            count += 1;
+        }
+    }
+    count
+}
+
 /// Whether `item` carries `#[cfg(test)]`.
 fn is_test(item: &syn::Item) -> bool {
     let is_cfg_test = |attribute: &Attribute| {
@@ -120,6 +138,14 @@ mod tests {
     #[test]
     fn a_text_of_several_lines_counts_whole() {
         assert_eq!(count("const A: &str = \"one\ntwo\nthree\";\n").unwrap(), 3);
+    }
+
+    #[test]
+    fn only_code_of_python_is_counted() {
+        let source = "#!/usr/bin/env python3\n\"\"\"About.\n\nMore.\n\"\"\"\n\nimport a\n\ndef f():\n    \"\"\"One line.\"\"\"\n    # Why.\n    \
+                      return a.b(\n        \"\"  # too\n    )\n\"\"\"\nEnd.\n\"\"\"\n";
+        assert_eq!(count_python(source), 5);
+        assert_eq!(count_python("\"\"\"\nnever closed"), 0);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::process::Command;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
+use crate::answer::Interpreter;
 use crate::number;
 
 /// What `machine.json` holds. `None` is what could not be found out here.
@@ -49,6 +50,29 @@ pub struct Machine {
     pub lockfile_xxh3: Option<String>,
     /// hyperfine's name and version.
     pub hyperfine: String,
+    /// What ran the programs of the notebook, if the run has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub python: Option<Python>,
+}
+
+/// What ran the programs of the notebook.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Python {
+    /// As the programs say, each package that any of them has imported.
+    #[serde(flatten)]
+    pub interpreter: Interpreter,
+    /// XXH3-128 of the file that pins the packages.
+    pub requirements_xxh3: String,
+}
+
+impl Python {
+    /// Version, lock and packages, on one line.
+    pub fn line(&self) -> String {
+        let Interpreter { version, implementation, gil, packages } = &self.interpreter;
+        let lock = if *gil { "with the GIL" } else { "free-threaded" };
+        let packages: String = packages.iter().map(|(name, version)| format!(", {name} {version}")).collect();
+        format!("{implementation} {version}, {lock}{packages}")
+    }
 }
 
 /// What else the machine was doing.
@@ -94,6 +118,7 @@ impl Machine {
             commit,
             lockfile_xxh3: fs::read(root.join("Cargo.lock")).ok().map(|lock| format!("{:032x}", xxh3_128(&lock))),
             hyperfine,
+            python: None,
         }
     }
 
@@ -292,6 +317,7 @@ mod tests {
             dirty: Some(false),
             lockfile_xxh3: None,
             hyperfine: "hyperfine 1.20.0".into(),
+            python: None,
         }
     }
 
@@ -315,6 +341,23 @@ mod tests {
         for word in ["powersave", "3.50", "5.0 %", "changed"] {
             assert!(warnings.contains(word), "{word} is not in: {warnings}");
         }
+    }
+
+    #[test]
+    fn a_python_is_told_by_version_lock_and_packages() {
+        let packages = [("loky", "3.7.0"), ("numpy", "2.4.6")].map(|(name, version)| (name.into(), version.into()));
+        let interpreter = Interpreter {
+            version: "3.14.0".into(),
+            implementation: "CPython".into(),
+            gil: false,
+            packages: packages.into(),
+        };
+        let python = Python { interpreter, requirements_xxh3: "ab".into() };
+        assert_eq!(python.line(), "CPython 3.14.0, free-threaded, loky 3.7.0, numpy 2.4.6");
+        let machine = Machine { python: Some(python), ..quiet() };
+        let json = serde_json::to_string(&machine).unwrap();
+        assert_eq!(serde_json::from_str::<Machine>(&json).unwrap(), machine);
+        assert!(!serde_json::to_string(&quiet()).unwrap().contains("python"), "a run without has no word of it");
     }
 
     #[test]

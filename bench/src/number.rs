@@ -43,10 +43,12 @@ pub fn short_ratio(ratio: Ratio) -> String {
     format!("{:.1$}×", ratio.median, ratio_decimals(ratio))
 }
 
-/// At least one decimal below 10, or an end of a wide interval would be shown as 0.
+/// At least one decimal below 10, or an end of a wide interval would be shown as 0. Two are the most, but for ratios that
+/// would hardly have a digit then.
 fn ratio_decimals(ratio: Ratio) -> usize {
     let least = usize::from(ratio.median < 10.0);
-    decimals(ratio.median, (ratio.high - ratio.low) / 2.0).clamp(least, 2)
+    let most = if ratio.median < 0.05 { 4 } else { 2 };
+    decimals(ratio.median, (ratio.high - ratio.low) / 2.0).clamp(least, most)
 }
 
 /// A factor to three digits at most: `2.03×`.
@@ -144,6 +146,8 @@ mod tests {
         assert_eq!(ratio_of(3.1428, 3.10, 3.19), "3.14× [3.10, 3.19]");
         assert_eq!(ratio_of(0.97, 0.3, 4.8), "1.0× [0.3, 4.8]");
         assert_eq!(ratio_of(1.0, 1.0, 1.0), "1.00× [1.00, 1.00]");
+        assert_eq!(ratio_of(0.0123, 0.0119, 0.0127), "0.0123× [0.0119, 0.0127]");
+        assert_eq!(ratio_of(0.0123, 0.008, 0.017), "0.012× [0.008, 0.017]");
         assert_eq!(ratio_of(33.2, 32.9, 33.5), "33.2× [32.9, 33.5]");
         assert_eq!(factor(2.031), "2.03×");
         assert_eq!(factor(0.0312), "0.03×");

@@ -3,10 +3,12 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use crate::answer::Answer;
 use crate::contender::SEQUENTIAL;
 use crate::memory::{Footprint, Peak};
 use crate::number::{self, NOTHING};
-use crate::record::{Ended, Measured, Plan, RecordError, Run, Stage, write_whole};
+use crate::porting;
+use crate::record::{Ended, Measured, Plan, RecordError, Row, Run, Stage, write_whole};
 use crate::standings::{Noise, Standing, Standings};
 use crate::stats::{PAIRS_FOR_AN_INTERVAL, Ratio};
 use crate::table::{Align, markdown};
@@ -26,10 +28,12 @@ pub fn render(run: &Run) -> String {
     for warning in warnings(run) {
         page += &format!("> **Warning:** {warning}.\n\n");
     }
-    page += &cold_table(&standings);
+    page += &cold_table(run, &standings);
     page += HOW_TO_READ;
+    page += &porting_section(run);
     page += &warm_table(&standings);
     page += &failed_table(run);
+    page += &not_measured_table(run);
     page += &noise_section(standings.noise);
     page += &provenance(run);
     page
@@ -87,11 +91,11 @@ those of `src/` that hold code.
 
 ";
 
-fn cold_table(standings: &Standings) -> String {
+fn cold_table(run: &Run, standings: &Standings) -> String {
     if standings.rows.is_empty() {
         return "Nothing was timed.\n\n".to_owned();
     }
-    let columns = [
+    let mut columns = vec![
         ("rank", Align::Right),
         ("strategy", Align::Left),
         ("cold", Align::Right),
@@ -108,6 +112,7 @@ fn cold_table(standings: &Standings) -> String {
         ("lines", Align::Right),
     ];
     let row = |row: &Standing| {
+        let peak = row.footprint.and_then(|footprint| footprint.peak);
         vec![
             row.rank.to_string(),
             row.name.clone(),
@@ -117,21 +122,36 @@ fn cold_table(standings: &Standings) -> String {
             number::short_time(row.user),
             number::short_time(row.system),
             or_nothing(row.warm, number::time),
-            seen(row.footprint, |peak| number::bytes(peak.pss_bytes)),
+            seen(peak, |peak| number::bytes(peak.pss_bytes)),
             to_output(row.footprint),
-            seen(row.footprint, |peak| peak.threads.to_string()),
-            seen(row.footprint, |peak| peak.processes.to_string()),
+            seen(peak, |peak| peak.threads.to_string()),
+            seen(peak, |peak| peak.processes.to_string()),
             or_nothing(row.footprint.and_then(|footprint| footprint.keys_in_flight), number::average),
             or_nothing(row.lines, |lines| lines.to_string()),
         ]
     };
-    let rows: Vec<Vec<String>> = standings.rows.iter().map(row).collect();
+    let mut rows: Vec<Vec<String>> = standings.rows.iter().map(row).collect();
+    if porting::is_part_of(run) {
+        columns.extend([("runs", Align::Right), ("note", Align::Left)]);
+        for (cells, standing) in rows.iter_mut().zip(&standings.rows) {
+            cells.extend(runs_and_note(run, &standing.name));
+        }
+    }
     format!("{}\n", markdown(&columns, &rows))
 }
 
+/// What differs between rows once there are some that are no strategies as they are.
+fn runs_and_note(run: &Run, name: &str) -> [String; 2] {
+    let measured = run.measured(name);
+    let cold = measured.map_or(0, |measured| measured.cold.len());
+    let warm: usize = measured.map_or(0, |measured| measured.warm.values().flat_map(Answer::warm_seconds).count());
+    let note = run.row(name).zip(measured).and_then(|(row, measured)| porting::note(row, measured));
+    [format!("{cold} + {warm}"), note.unwrap_or_default().to_owned()]
+}
+
 /// Something about the peak, marked if it may well have been higher.
-fn seen(footprint: Option<Footprint>, show: impl Fn(Peak) -> String) -> String {
-    or_nothing(footprint.and_then(|footprint| footprint.peak), |peak| {
+pub(crate) fn seen(peak: Option<Peak>, show: impl Fn(Peak) -> String) -> String {
+    or_nothing(peak, |peak| {
         let bound = if peak.is_lower_bound() { "≥ " } else { "" };
         format!("{bound}{}", show(peak))
     })
@@ -140,7 +160,8 @@ fn seen(footprint: Option<Footprint>, show: impl Fn(Peak) -> String) -> String {
 /// Peak memory in sizes of the output. Beside little output, the program itself is all that is seen.
 fn to_output(footprint: Option<Footprint>) -> String {
     let output = footprint.map(|footprint| footprint.output_bytes).filter(|output| *output >= 1_000_000);
-    or_nothing(output, |output| seen(footprint, |peak| number::factor(peak.pss_bytes as f64 / output as f64)))
+    let peak = footprint.and_then(|footprint| footprint.peak);
+    or_nothing(output, |output| seen(peak, |peak| number::factor(peak.pss_bytes as f64 / output as f64)))
 }
 
 /// A ratio; of a row to itself, 1 without any digits, since nothing was measured.
@@ -207,6 +228,40 @@ fn failed_table(run: &Run) -> String {
     if rows.is_empty() { String::new() } else { format!("## Failed\n\n{}\n", markdown(&columns, &rows)) }
 }
 
+/// The notebook's programs beside their strategies.
+fn porting_section(run: &Run) -> String {
+    let table = porting::table(run, true);
+    if table.is_empty() {
+        table
+    } else {
+        format!("{HOW_TO_READ_NOTEBOOK}## From Python to Rust\n\n{table}\n{HOW_TO_READ_PORTING}")
+    }
+}
+
+const HOW_TO_READ_NOTEBOOK: &str = "\
+Rows marked Python are the notebook's programs, which draw from CPython's generator (`mt19937`); rows that end in
+`.mt19937` are strategies that draw from it too, and have the same digest. Where numpy draws from its own, the bits are
+other ones, and were compared among numpy's rows. Runs are cold runs + warm batches: a slow program has fewer, in rounds
+spread over the run. Its lines are those of its file, without what the programs share.
+
+";
+
+const HOW_TO_READ_PORTING: &str = "\
+How many times faster a strategy does the job, by the clock of the row, and how many times less memory it needs for it;
+below 1 it is slower, or needs more. The same bits: both draw from CPython's generator, so that language and libraries are
+all that differs. Its own generator: the strategy as it is everywhere else. Ratios compare runs of the same round; in
+brackets is the bootstrap's 95 % interval, which with fewer than 6 runs is narrower than that.
+
+";
+
+/// Rows that could not even be tried here, which says nothing about them.
+fn not_measured_table(run: &Run) -> String {
+    let columns = [("row", Align::Left), ("why", Align::Left)];
+    let row = |row: &Row| Some(vec![row.name.clone(), row.not_measured.clone()?]);
+    let rows: Vec<Vec<String>> = run.plan.rows.iter().filter_map(row).collect();
+    if rows.is_empty() { String::new() } else { format!("## Not measured\n\n{}\n", markdown(&columns, &rows)) }
+}
+
 fn noise_section(noise: Option<Noise>) -> String {
     let Some(noise) = noise else { return String::new() };
     format!(
@@ -228,10 +283,8 @@ fn provenance(run: &Run) -> String {
     item("Started", &plan.stamp);
     item("Rounds", &format!("{} of {}, shuffled with seed {}", run.complete.len(), plan.rounds, plan.shuffle_seed));
     item("Batches per warm process", &plan.repeat.to_string());
-    if let Some(digest) =
-        run.measured(SEQUENTIAL).and_then(|sequential| sequential.verified.as_ref()?.digest.as_deref())
-    {
-        item("Digest of all rows", &format!("`{digest}`"));
+    for (name, digest) in digests(run) {
+        item(&name, &format!("`{digest}`"));
     }
     item("Machine", &machine.line());
     let optional = |value: Option<String>| value.unwrap_or_else(|| NOTHING.to_owned());
@@ -251,11 +304,34 @@ fn provenance(run: &Run) -> String {
     }
     item("Cargo.lock (XXH3-128)", &optional(machine.lockfile_xxh3.clone()));
     item("Timer", &machine.hyperfine);
+    if let Some(python) = &machine.python {
+        item("Python", &python.line());
+        item("requirements.txt (XXH3-128)", &python.requirements_xxh3);
+    }
     section += "\nThe timed commands:\n\n```text\n";
-    for row in &plan.rows {
+    for row in plan.rows.iter().filter(|row| row.not_measured.is_none()) {
         let _ = writeln!(section, "{}", row.command);
     }
     section + "```\n"
+}
+
+/// The digest that all rows of a generator have.
+fn digests(run: &Run) -> Vec<(String, String)> {
+    let mut digests: Vec<(String, String)> = Vec::new();
+    let whole = run.plan.rows.iter().zip(&run.measured).filter(|(_, measured)| measured.failure.is_none());
+    let job = run.plan.job.rng.as_str();
+    for (row, measured) in whole {
+        let of = match row.rng.as_deref() {
+            _ if !porting::is_part_of(run) => "Digest of all rows".to_owned(),
+            rng => format!("Digest of all rows with `--rng {}`", rng.unwrap_or(job)),
+        };
+        if let Some(digest) = measured.verified.as_ref().and_then(|answer| answer.digest.clone())
+            && !digests.iter().any(|(known, _)| *known == of)
+        {
+            digests.push((of, digest));
+        }
+    }
+    digests
 }
 
 /// The short table for the front page, with what made it below.
@@ -269,18 +345,22 @@ pub fn headline(run: &Run, link: &str) -> String {
         ("lines", Align::Right),
     ];
     let row = |row: &Standing| {
+        let peak = row.footprint.and_then(|footprint| footprint.peak);
         vec![
             row.name.clone(),
             number::time(row.cold),
             compared(row.speed_up, row.name == SEQUENTIAL, number::short_ratio),
             or_nothing(row.warm, |warm| number::short_time(warm.median)),
-            seen(row.footprint, |peak| number::bytes(peak.pss_bytes)),
+            seen(peak, |peak| number::bytes(peak.pss_bytes)),
             or_nothing(row.lines, |lines| lines.to_string()),
         ]
     };
     let standings = Standings::of(run);
-    let rows: Vec<Vec<String>> = standings.rows.iter().map(row).collect();
-    let mut headline = markdown(&columns, &rows);
+    // The notebook's rows have a table of their own, and a strategy is here once.
+    let is_strategy = |row: &&Standing| run.row(&row.name).is_none_or(|row| row.rng.is_none());
+    let rows: Vec<Vec<String>> = standings.rows.iter().filter(is_strategy).map(row).collect();
+    let mut headline = porting_headline(run);
+    headline += &markdown(&columns, &rows);
     let _ = write!(
         headline,
         "\n{}, {} {}. Made by `{}`. Commit: {}. Machine: {}.\n[All columns, intervals and raw samples]({link})\n",
@@ -295,4 +375,17 @@ pub fn headline(run: &Run, link: &str) -> String {
         let _ = write!(headline, "\n> **Warning:** {warning}.\n");
     }
     headline
+}
+
+/// What the porter wants to know first.
+fn porting_headline(run: &Run) -> String {
+    let table = porting::table(run, false);
+    if table.is_empty() {
+        return table;
+    }
+    let python = run.machine.python.as_ref().map(|python| format!("Run by {}.\n", python.line())).unwrap_or_default();
+    format!(
+        "From Python to Rust: the notebook's programs, and how many times faster and smaller the strategies are that do\n\
+         the same.\n{python}\n{table}\nThe strategies among themselves:\n\n"
+    )
 }

@@ -60,10 +60,30 @@ pub struct Row {
     pub name: String,
     /// The timed command.
     pub command: String,
-    /// In how many rounds it takes part.
+    /// In how many rounds it takes part: of a slow row, some that are spread over the run.
     pub rounds: u32,
+    /// In how many of them it has a warm process; in all if it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warm_rounds: Option<u32>,
+    /// Batches per warm process, if they are not as many as the plan's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<u32>,
     /// Lines of code, where there was source to count.
     pub lines: Option<usize>,
+    /// The generator, if it is not the job's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rng: Option<String>,
+    /// It is a program of the notebook.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub notebook: bool,
+    /// Why it was not to be measured at all, which is no failure of the row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_measured: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// How a run ended.
@@ -288,10 +308,15 @@ impl Run {
         }
         let machine = required(&dir.join("machine.json"))?;
         let raw = dir.join("raw");
-        let measured = plan.rows.iter().map(|row| read_measured(&raw, row)).collect::<Result<_, _>>()?;
+        let measured = plan.rows.iter().map(|row| read_measured(&raw, row, plan.rounds)).collect::<Result<_, _>>()?;
         let rounds = 1..=plan.rounds;
         let complete = rounds.filter(|round| raw.join(format!("round-{round:02}.json")).is_file()).collect();
         Ok(Run { plan, machine, measured, complete })
+    }
+
+    /// The row of the plan called `name`.
+    pub fn row(&self, name: &str) -> Option<&Row> {
+        self.plan.rows.iter().find(|row| row.name == name)
     }
 
     /// What was measured of the row called `name`.
@@ -301,7 +326,7 @@ impl Run {
     }
 }
 
-fn read_measured(raw: &Path, row: &Row) -> Result<Measured, RecordError> {
+fn read_measured(raw: &Path, row: &Row, rounds: u32) -> Result<Measured, RecordError> {
     let name = &row.name;
     let mut measured = Measured {
         verified: optional(&raw.join(format!("verify-{name}.json")))?,
@@ -309,7 +334,7 @@ fn read_measured(raw: &Path, row: &Row) -> Result<Measured, RecordError> {
         failure: optional(&raw.join(format!("failed-{name}.json")))?,
         ..Measured::default()
     };
-    for round in 1..=row.rounds {
+    for round in 1..=rounds {
         let path = raw.join(format!("cold-{round:02}-{name}.json"));
         if let Some(json) = bytes(&path)? {
             let sample = export::read_one(&json).map_err(|source| RecordError::Export { path, source })?;

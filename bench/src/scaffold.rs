@@ -10,6 +10,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use serde::Deserialize;
 
 use crate::contender::{SEQUENTIAL, strategies};
+use crate::notebook;
 
 /// What every new strategy is at first: the shortest there is, and right.
 pub const TEMPLATE: &str = SEQUENTIAL;
@@ -124,6 +125,9 @@ impl Name {
         if STD_CRATES.contains(&text) {
             return Err(NameError::StdCrate(shown()));
         }
+        if notebook::is_row(text) {
+            return Err(NameError::Notebook(shown()));
+        }
         if CARGO_FOLDERS.contains(&text) {
             return Err(NameError::CargoFolder(shown()));
         }
@@ -160,6 +164,8 @@ pub enum NameError {
     NotKebabCase(String),
     #[error("`{0}` is a crate of Rust's own")]
     StdCrate(String),
+    #[error("`{0}` begins like a row of the notebook, which is Python's")]
+    Notebook(String),
     #[error("`{0}` is a folder of cargo's, which it keeps beside the programs that it builds")]
     CargoFolder(String),
     #[error("`{form}` is a Rust keyword, and would be what `{name}` is called in Rust")]
@@ -500,6 +506,14 @@ mod tests {
             let name = name(kebab);
             assert_eq!((name.kebab(), &*name.snake(), &*name.camel()), (kebab, snake, camel));
         }
+    }
+
+    #[test]
+    fn rows_of_the_notebook_keep_their_names() {
+        for text in ["python-loky", "numpy-anything", "joblib-loky"] {
+            assert_eq!(Name::new(text), Err(NameError::Notebook(text.to_owned())));
+        }
+        assert!(Name::new("pythonic").is_ok());
     }
 
     #[test]

@@ -128,7 +128,7 @@ fn phases(measured: &Measured) -> Option<Phases> {
 }
 
 /// The cold time of `over` to that of `under`, paired by round.
-fn cold_ratio(over: &Measured, under: &Measured) -> Option<Ratio> {
+pub(crate) fn cold_ratio(over: &Measured, under: &Measured) -> Option<Ratio> {
     let pair = |(round, over): (&u32, &Sample)| Some((over.wall, under.cold.get(round)?.wall));
     let pairs: Vec<(f64, f64)> = over.cold.iter().filter_map(pair).collect();
     stats::paired_ratio(&pairs)

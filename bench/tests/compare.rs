@@ -35,6 +35,21 @@ impl Tree {
         tree
     }
 
+    /// With a notebook of these programs, and a Python on the PATH that runs them.
+    fn with_notebook(names: &[&str], programs: &[&str]) -> Tree {
+        let tree = Tree::new(names);
+        let fakes = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fakes");
+        symlink(fakes.join("python.sh"), tree.path("path/python3")).unwrap();
+        let notebook = tree.path("bench/notebook");
+        fs::create_dir_all(&notebook).unwrap();
+        fs::write(notebook.join("requirements.txt"), "pinned==1\n").unwrap();
+        fs::write(notebook.join("harness.py"), "shared = 1\n").unwrap();
+        for name in programs {
+            fs::write(notebook.join(name).with_extension("py"), "\"\"\"About.\"\"\"\n\nimport harness\n").unwrap();
+        }
+        tree
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
@@ -322,6 +337,168 @@ fn the_headline_goes_between_the_markers() {
     let output = splice(&[]);
     assert_status(&output, 1);
     assert!(stderr(&output).contains("there must be one line"), "{}", stderr(&output));
+}
+
+#[test]
+fn programs_of_the_notebook_are_rows_beside_their_strategies() {
+    let tree = Tree::with_notebook(
+        &["sequential", "process-pool", "twice"],
+        &["python-sequential", "python-loky", "numpy-sequential"],
+    );
+    let output = tree.measure(&["--python", "--rounds", "2", "--quick"]);
+    assert_status(&output, 0);
+    let run = tree.run();
+    let names: Vec<&str> = run.plan.rows.iter().map(|row| row.name.as_str()).collect();
+    let strategies = ["process-pool", "sequential", "twice", "sequential.mt19937", "process-pool.mt19937"];
+    let programs = ["numpy-sequential.default_rng", "numpy-sequential", "python-sequential", "python-loky"];
+    assert_eq!(names, [&strategies[..], &programs[..], &["sequential.control"]].concat());
+    assert!(run.measured.iter().all(|row| row.cold.len() == 2 && row.warm.len() == 2));
+    assert_eq!(run.row("python-loky").unwrap().lines, Some(1));
+    let python = run.machine.python.as_ref().unwrap();
+    assert_eq!(
+        (python.line().as_str(), python.requirements_xxh3.len()),
+        ("CPython 3.99.0, with the GIL, numpy 9.9.9", 32)
+    );
+
+    let page = tree.page();
+    let table = page.split("## From Python to Rust").nth(1).unwrap();
+    let gain = |name: &str| {
+        let line = table.lines().find(|line| line.starts_with(&format!("| {name} "))).unwrap();
+        line.trim_matches('|').split('|').map(str::trim).map(str::to_owned).collect::<Vec<_>>()
+    };
+    // 20 s against 1 s with the same bits, and against 0.5 s.
+    let cells = gain("python-sequential");
+    assert_eq!(cells[2..5], ["cold", "20.0 s ± 0.0", "2"]);
+    assert!(cells[6].starts_with("sequential: 20.0× [20.0, 20.0] faster"), "{cells:?}");
+    assert!(cells[7].starts_with("sequential: 40.0× [40.0, 40.0] faster"), "{cells:?}");
+    let cells = gain("python-loky");
+    assert_eq!(cells[2..5], ["warm", "400 ms ± 0", "4"]);
+    assert!(cells[6].starts_with("process-pool: 1.00× [1.00, 1.00] faster"), "{cells:?}");
+    let cells = gain("numpy-sequential.default_rng");
+    assert_eq!((cells[1].as_str(), cells[6].as_str()), ("other bits", "n/a"));
+    assert!(cells[7].starts_with("sequential: 40.0×"), "{cells:?}");
+
+    let calls = tree.calls();
+    let job = "--workload fill --keys 100 --count 100000 --skew uniform";
+    for timed in [
+        format!("process-pool {job} --rng mt19937 --seed 42 --workers 2"),
+        format!("python-loky {job} --rng mt19937 --seed 42 --workers 2"),
+        format!("numpy-sequential {job} --rng default_rng --seed 42 --workers 2"),
+    ] {
+        assert_eq!(calls.iter().filter(|call| **call == timed).count(), 2, "{timed}");
+    }
+    let checked = |call: &&String| call.starts_with("python-loky") && call.ends_with("--expect 0000000000019937");
+    assert_eq!(calls.iter().filter(checked).count(), 2);
+    assert!(!calls.iter().any(|call| call.starts_with("python-") && call.contains("wait")), "the notebook cannot wait");
+}
+
+#[test]
+fn an_environment_is_made_once_for_what_is_pinned() {
+    let tree = Tree::with_notebook(&["sequential"], &["python-sequential"]);
+    let installs = || fs::read_to_string(tree.path("state/pip")).unwrap().lines().count();
+    for _ in 0..2 {
+        let output = tree.measure(&["--python", "--rounds", "1"]);
+        assert_status(&output, 0);
+        assert_eq!(installs(), 1);
+    }
+    let pip = fs::read_to_string(tree.path("state/pip")).unwrap();
+    assert!(pip.contains("--require-hashes -r requirements.txt"), "{pip}");
+    fs::write(tree.path("bench/notebook/requirements.txt"), "pinned==2\n").unwrap();
+    let output = tree.measure(&["--python", "--rounds", "1"]);
+    assert_status(&output, 0);
+    assert!(stderr(&output).contains("installing what the notebook's programs need"), "{}", stderr(&output));
+    assert_eq!(installs(), 2);
+}
+
+#[test]
+fn programs_that_cannot_be_run_here_are_not_measured_and_fail_nothing() {
+    for (python, broken, why) in [
+        ("--python=python-nowhere", None, "no python-nowhere"),
+        ("--python", Some("FAKE_VENV"), "python3 has no venv module that works"),
+        ("--python", Some("FAKE_PIP"), "pip could not install the pinned packages"),
+    ] {
+        let tree = Tree::with_notebook(&["sequential", "twice"], &["python-sequential", "numpy-sequential"]);
+        let mut compare = tree.compare(&["--bin-dir", "programs", "--workers", "2", "--rounds", "1", python]);
+        let output = compare.envs(broken.map(|part| (part, "broken"))).output().unwrap();
+        assert_status(&output, 0);
+        assert!(stderr(&output).contains(&format!("programs are not measured: {why}")), "{}", stderr(&output));
+        let page = tree.page();
+        let section = page.split("## Not measured").nth(1).unwrap();
+        for name in ["python-sequential", "numpy-sequential", "numpy-sequential.default_rng"] {
+            let line = section.lines().find(|line| line.starts_with(&format!("| {name} "))).unwrap();
+            assert!(line.contains(&format!("| {why}")), "{line}");
+        }
+        assert!(page.contains(&format!("not measured: {why}")), "{page}");
+        assert_eq!(row(&page, "twice")[0], "1");
+        assert!(!page.contains("## Failed"), "{page}");
+        assert!(tree.run().row("sequential.mt19937").is_none(), "nothing is there to be compared with it");
+    }
+}
+
+#[test]
+fn a_program_with_other_numbers_is_a_failed_row() {
+    let tree = Tree::with_notebook(&["sequential"], &["python-liar", "numpy-liar", "numpy-sequential"]);
+    assert_status(&tree.measure(&["--python", "--rounds", "1"]), 1);
+    let run = tree.run();
+    let message = |name: &str| run.measured(name).unwrap().failure.clone().map(|failure| failure.message);
+    let lie = |reference: &str| Some(format!("its digest is ffffffffffffffff, and that of {reference}"));
+    assert_eq!(message("python-liar"), lie("sequential.mt19937 is 0000000000019937"));
+    assert_eq!(message("numpy-liar"), lie("sequential.mt19937 is 0000000000019937"));
+    assert_eq!(message("numpy-liar.default_rng"), lie("numpy-sequential.default_rng is 00000000000064cb"));
+    assert_eq!(message("numpy-sequential.default_rng"), None);
+    let page = tree.page();
+    let table = page.split("## From Python to Rust").nth(1).unwrap();
+    assert!(table.lines().any(|line| line.starts_with("| python-liar ") && line.contains("| failed |")), "{page}");
+}
+
+#[test]
+fn slow_programs_have_fewer_runs_and_the_page_says_so() {
+    let tree = Tree::with_notebook(&["sequential"], &["python-slow", "python-medium"]);
+    let output = tree.measure(&["--python", "--rounds", "6"]);
+    assert_status(&output, 0);
+    let said = stderr(&output);
+    assert!(said.contains("slow, and timed less often: python-medium, python-slow"), "{said}");
+    let run = tree.run();
+    let rounds = |name: &str| run.measured(name).unwrap().cold.keys().copied().collect::<Vec<_>>();
+    assert_eq!(rounds("python-slow"), [1, 3, 5]);
+    assert_eq!(rounds("python-medium").len(), 6);
+    let slow = run.row("python-slow").unwrap();
+    assert_eq!((slow.rounds, slow.warm_rounds, slow.repeat), (3, Some(1), Some(2)));
+    let page = tree.page();
+    assert_eq!(row(&page, "python-slow")[14..], ["3 + 1", "Python"]);
+    assert_eq!(row(&page, "python-medium")[14..], ["6 + 6", "Python"]);
+    assert_eq!(row(&page, "sequential.mt19937")[14..], ["6 + 12", "Python's bits"]);
+    assert_eq!(row(&page, "sequential")[14..], ["6 + 12", ""]);
+
+    let before = fs::read(tree.run_dir().join("README.md")).unwrap();
+    assert_status(&tree.compare(&["--report", tree.run_dir().to_str().unwrap()]).output().unwrap(), 0);
+    assert_eq!(fs::read(tree.run_dir().join("README.md")).unwrap(), before);
+
+    let readme = tree.path("README.md");
+    fs::write(&readme, "<!-- fanout:table:begin -->\n<!-- fanout:table:end -->\n").unwrap();
+    let run = tree.run_dir();
+    let splice = |more: &[&str]| tree.compare(&[&["--splice", run.to_str().unwrap()], more].concat()).output().unwrap();
+    assert_status(&splice(&[]), 0);
+    assert_status(&splice(&["--check"]), 0);
+    let text = fs::read_to_string(&readme).unwrap();
+    assert!(text.starts_with("<!-- fanout:table:begin -->\n\nFrom Python to Rust: "), "{text}");
+    assert!(text.contains("\n\n| strategy   |"), "{text}");
+    assert!(!text.contains("| sequential.mt19937"), "a strategy is in the short table once: {text}");
+}
+
+#[test]
+fn the_notebook_has_one_job_and_known_programs() {
+    let tree = Tree::with_notebook(&["sequential", "process-pool", "twice"], &["python-loky", "python-sequential"]);
+    let output = tree.measure(&["--python", "--workload", "sum"]);
+    assert_status(&output, 2);
+    assert!(stderr(&output).contains("--python needs --workload fill, not sum"), "{}", stderr(&output));
+    let output = tree.measure(&["--python", "--only", "python-lokyy"]);
+    assert_status(&output, 1);
+    assert!(stderr(&output).contains("did you mean `python-loky`?"), "{}", stderr(&output));
+    assert_status(&tree.measure(&["--python", "--only", "python-loky", "--rounds", "1"]), 0);
+    let names: Vec<String> = tree.run().plan.rows.into_iter().map(|row| row.name).collect();
+    let rust = ["process-pool", "sequential", "sequential.mt19937", "process-pool.mt19937"];
+    assert_eq!(names, [&rust[..], &["python-loky", "sequential.control"]].concat());
 }
 
 /// A workspace whose strategies print what a strategy prints, one of which does not compile.

@@ -31,6 +31,32 @@ fn changed(change: impl Fn(&str, String) -> Option<String>) -> Run {
     Run::read(copy.path()).unwrap()
 }
 
+/// A run with programs of the notebook: recorded likewise, one of them as if it were slow, and another as if it had lied.
+fn notebook() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded/notebook")
+}
+
+#[test]
+fn the_page_of_a_run_with_the_notebook() {
+    insta::assert_snapshot!(page::render(&Run::read(&notebook()).unwrap()));
+}
+
+#[test]
+fn the_headline_of_a_run_with_the_notebook() {
+    let run = Run::read(&notebook()).unwrap();
+    insta::assert_snapshot!(page::headline(&run, "results/2026-11-22T16-30-00Z/README.md"));
+}
+
+#[test]
+fn a_free_threaded_row_says_so() {
+    let mut run = Run::read(&notebook()).unwrap();
+    let index = run.plan.rows.iter().position(|row| row.name == "python-sequential").unwrap();
+    run.measured[index].verified.as_mut().unwrap().python.as_mut().unwrap().gil = false;
+    let page = page::render(&run);
+    assert!(page.contains("| python-sequential            | free-threaded |"), "{page}");
+    assert!(page.contains("| Python, free-threaded |"), "{page}");
+}
+
 #[test]
 fn the_page() {
     insta::assert_snapshot!(page::render(&Run::read(&recorded()).unwrap()));

@@ -19,6 +19,8 @@ code=0
 $1 >/dev/null 2>&1 || code=$?
 case $name in
 twice) wall=0.25 ;;
+python-* | numpy-*) wall=20 ;;
+*.mt19937) wall=1 ;;
 *) wall=0.5 ;;
 esac
 cat >"$export" <<JSON

@@ -85,10 +85,14 @@ impl ProcessPerKey {
     /// Expands one key, and tries again if its process dies. An error if there is no process.
     fn expand<W: Portable>(&self, load: &Load<W>, index: usize) -> io::Result<Outcome<W::Output>> {
         let outcome = self.in_a_process(load, index)?;
-        match outcome {
+        let Err(KeyError::Died { stage, .. }) = outcome else { return Ok(outcome) };
+        match self.in_a_process(load, index) {
+            // Neither ever was a worker: nothing that this key did. One alone may have been hit by a stray signal.
+            Err(refusal) if stage == Stage::Starting => Err(refusal),
+            Ok(Err(death @ KeyError::Died { stage: Stage::Starting, .. })) => Err(io::Error::other(death)),
             // Without another process, the death is what is told of this key.
-            Err(KeyError::Died { .. }) => Ok(self.in_a_process(load, index).unwrap_or(outcome)),
-            outcome => Ok(outcome),
+            Err(_) => Ok(outcome),
+            again => again,
         }
     }
 
@@ -97,7 +101,6 @@ impl ProcessPerKey {
         match worker.expand(load, index, self.context.deadline) {
             // It never was a worker.
             (Err(KeyError::NotStarted(refusal)), None) => Err(refusal),
-            (Err(death @ KeyError::Died { stage: Stage::Starting, .. }), _) => Err(io::Error::other(death)),
             (outcome, _worker) => Ok(outcome),
         }
     }

@@ -8,7 +8,8 @@ use anyhow::{Context, Result, bail};
 use bench::interrupt::{Interrupt, Interrupted};
 use bench::record::Run;
 use bench::{index, page, splice};
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 
 use crate::measure::{End, measure};
 use crate::options::Options;
@@ -16,12 +17,17 @@ use crate::options::Options;
 mod measure;
 mod options;
 mod progress;
+mod rows;
 
 /// What a shell reports for a process that SIGINT has ended.
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
+    let options = Options::parse();
+    if let Some(why) = options.against_python() {
+        Options::command().error(ErrorKind::ArgumentConflict, why).exit();
+    }
+    match run(&options) {
         Ok(code) => ExitCode::from(code),
         Err(error) if error.is::<Interrupted>() => ExitCode::from(INTERRUPTED),
         Err(error) => {

@@ -12,6 +12,7 @@ Examples:
   scripts/compare.sh --quick                          a tenth of the values and three rounds
   scripts/compare.sh --only rayon-iter,process-pool   these two and sequential
   scripts/compare.sh --workload sum --workers 4       pure compute on four workers
+  scripts/compare.sh --python                         the notebook's Python programs as rows too: half an hour
   scripts/compare.sh --report results/STAMP           remake the tables of a run from its raw samples
   scripts/compare.sh --splice results/STAMP           put a run's headline into README.md
 
@@ -25,9 +26,16 @@ Exit status:
 #[derive(Clone, Debug, Parser)]
 #[command(name = "compare", version, after_help = EXAMPLES, max_term_width = 120)]
 pub(crate) struct Options {
-    /// Measure these strategies alone, and sequential, which every ratio is taken to.
+    /// Measure these strategies alone, and sequential, which every ratio is taken to. With --python, programs of the
+    /// notebook can be named too; if none is, all are measured.
     #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
     pub(crate) only: Vec<String>,
+
+    /// Measure the programs in bench/notebook too, each beside the strategies that do the same in Rust, which are then
+    /// measured with CPython's generator as well. What they need is installed in target/python, once. Another interpreter
+    /// can be given: --python=python3.14t.
+    #[arg(long, value_name = "PYTHON", num_args = 0..=1, require_equals = true, default_missing_value = "python3")]
+    pub(crate) python: Option<String>,
 
     /// A tenth of the values and three rounds, unless --count and --rounds say otherwise.
     #[arg(long)]
@@ -83,7 +91,7 @@ pub(crate) struct Options {
     pub(crate) report: Option<PathBuf>,
 
     /// Measure nothing; put the run's headline table between the markers in README.md.
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["report", "only", "quick", "bin_dir", "out"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["report", "only", "python", "quick", "bin_dir", "out"])]
     pub(crate) splice: Option<PathBuf>,
 
     /// With --splice: change nothing, and fail if README.md is not up to date.
@@ -105,6 +113,18 @@ impl Options {
             seed: self.seed,
             workers: self.workers.map_or_else(available, NonZeroUsize::get),
         }
+    }
+
+    /// Why the notebook's programs cannot do this job, if they are to do it.
+    pub(crate) fn against_python(&self) -> Option<String> {
+        let job =
+            [("workload", &*self.workload, "fill"), ("skew", &*self.skew, "uniform"), ("rng", &*self.rng, "xoshiro")];
+        let (flag, given, needed) = job.into_iter().find(|(_, given, needed)| given != needed)?;
+        let why = match flag {
+            "rng" => "it measures every strategy with xoshiro, and those beside a program with mt19937 too",
+            _ => "the notebook has no other job",
+        };
+        self.python.as_ref().map(|_| format!("--python needs --{flag} {needed}, not {given}: {why}"))
     }
 
     /// Ten rounds make a 95 % interval possible and take a few minutes; three are for a first look.
@@ -141,6 +161,25 @@ mod tests {
         assert_eq!(job(&["--quick", "--count", "7"]).count, 7);
         let rounds = |arguments: &[&str]| Options::parse_from([&["compare"], arguments].concat()).rounds();
         assert_eq!((rounds(&[]), rounds(&["--quick"]), rounds(&["--quick", "--rounds", "5"])), (10, 3, 5));
+    }
+
+    #[test]
+    fn python_is_a_flag_that_may_name_an_interpreter() {
+        let python = |arguments: &[&str]| Options::parse_from([&["compare"], arguments].concat()).python;
+        assert_eq!(python(&[]), None);
+        assert_eq!(python(&["--python", "--quick"]).as_deref(), Some("python3"));
+        assert_eq!(python(&["--python=python3.14t"]).as_deref(), Some("python3.14t"));
+    }
+
+    #[test]
+    fn the_notebook_has_one_job() {
+        let against = |arguments: &[&str]| Options::parse_from([&["compare"], arguments].concat()).against_python();
+        assert_eq!(against(&["--python"]), None);
+        assert_eq!(against(&["--workload", "sum"]), None, "nobody asked for Python");
+        let message = against(&["--python", "--workload", "sum"]).unwrap();
+        assert_eq!(message, "--python needs --workload fill, not sum: the notebook has no other job");
+        assert!(against(&["--python", "--skew", "zipf"]).unwrap().starts_with("--python needs --skew uniform"));
+        assert!(against(&["--python", "--rng", "mt19937"]).unwrap().starts_with("--python needs --rng xoshiro"));
     }
 
     #[test]

@@ -8,18 +8,18 @@ use indicatif::{ProgressBar, ProgressStyle};
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     started: Instant,
-    done: u64,
-    total: u64,
+    done: Duration,
+    total: Duration,
 }
 
 impl Progress {
-    /// A bar of `total` steps of about the same length.
-    pub(crate) fn new(total: u64) -> Progress {
+    /// Of a run that is expected to take `total`. The rows' shares of it count, not whether it is right.
+    pub(crate) fn new(total: Duration) -> Progress {
         let bar = stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template("{wide_bar} {percent} %, {eta} left  {msg:<40!}");
-            ProgressBar::new(total).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+            ProgressBar::new(millis(total)).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
-        Progress { bar, started: Instant::now(), done: 0, total }
+        Progress { bar, started: Instant::now(), done: Duration::ZERO, total }
     }
 
     /// Tells what begins now.
@@ -40,11 +40,21 @@ impl Progress {
         }
     }
 
-    /// Some steps are done.
-    pub(crate) fn advance(&mut self, steps: u64) {
-        self.done += steps;
+    /// A part that was expected to take so long is done.
+    pub(crate) fn advance(&mut self, expected: Duration) {
+        self.done += expected;
         if let Some(bar) = &self.bar {
-            bar.set_position(self.done);
+            bar.set_position(millis(self.done));
+        }
+    }
+
+    /// The rest of the run is expected to take so long: more is known now than at its start.
+    pub(crate) fn restart(&mut self, rest: Duration) {
+        (self.started, self.done, self.total) = (Instant::now(), Duration::ZERO, rest);
+        if let Some(bar) = &self.bar {
+            bar.set_length(millis(rest));
+            bar.set_position(0);
+            bar.reset_eta();
         }
     }
 
@@ -64,7 +74,12 @@ impl Progress {
 
     /// From the pace so far.
     fn left(&self) -> Option<Duration> {
-        let rest = self.total.checked_sub(self.done)? as f64;
-        (self.done > 0).then(|| self.started.elapsed().mul_f64(rest / self.done as f64))
+        let rest = self.total.checked_sub(self.done)?.as_secs_f64();
+        let pace = self.started.elapsed().as_secs_f64() / self.done.as_secs_f64();
+        Duration::try_from_secs_f64(pace * rest).ok()
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,0 +1,159 @@
+//! Who takes part: strategies as they were built, and the notebook's programs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use bench::contender::{self, Contender, SEQUENTIAL};
+use bench::environment::{self, INTERPRETER, Missing};
+use bench::interrupt::{Interrupt, Interrupted};
+use bench::notebook::{self, FOLDER, OTHER_BITS, SAME_BITS};
+use bench::{building, lines};
+
+/// What `--only` asks for.
+pub(crate) struct Wanted {
+    /// Strategies; all if there are none here nor in `brought`.
+    strategies: Vec<String>,
+    /// Strategies that the programs are compared with, as far as they are there.
+    brought: Vec<String>,
+    /// Programs of the notebook.
+    programs: Vec<String>,
+}
+
+/// The notebook's rows.
+#[derive(Default)]
+pub(crate) struct Notebook {
+    /// Strategies that draw as the programs do, `sequential` first.
+    pub(crate) counterparts: Vec<Contender>,
+    /// The programs, the one that others of its generator are compared with before those.
+    pub(crate) programs: Vec<Contender>,
+    /// Why none of them can be measured.
+    pub(crate) missing: Option<Missing>,
+    /// XXH3-128 of what pins their packages.
+    pub(crate) requirements_xxh3: String,
+}
+
+impl Wanted {
+    /// Takes the names apart. A program brings the strategies that it is compared with, unless strategies are named; and
+    /// strategies alone leave all programs.
+    pub(crate) fn of(only: &[String], root: &Path, python: bool) -> Result<Wanted> {
+        if !python {
+            return Ok(Wanted { strategies: only.to_vec(), brought: Vec::new(), programs: Vec::new() });
+        }
+        let folder = root.join(FOLDER);
+        let known = notebook::programs(&folder).with_context(|| format!("--python: {}", folder.display()))?;
+        let (programs, strategies): (Vec<_>, Vec<_>) = only.iter().cloned().partition(|name| notebook::is_row(name));
+        if let Some(name) = programs.iter().find(|name| !known.contains(name)) {
+            bail!(contender::SelectError::Unknown { name: name.clone(), nearest: contender::nearest(name, &known) });
+        }
+        let mut brought = Vec::new();
+        if !programs.is_empty() && strategies.is_empty() {
+            brought.push(SEQUENTIAL.to_owned());
+            let pairs = programs.iter().filter_map(|name| notebook::pair(name));
+            brought.extend(pairs.flat_map(|pair| pair.strategies).map(|name| (*name).to_owned()));
+        }
+        Ok(Wanted { strategies, brought, programs: if programs.is_empty() { known } else { programs } })
+    }
+
+    /// The strategies, of those that are there.
+    fn select(&self, known: &[String]) -> Result<Vec<String>, contender::SelectError> {
+        let brought = self.brought.iter().filter(|name| known.contains(name));
+        contender::select(known, &self.strategies.iter().chain(brought).cloned().collect::<Vec<_>>())
+    }
+}
+
+/// The strategies of `impls`, freshly built, and the names of those that did not build.
+pub(crate) fn built(root: &Path, wanted: &Wanted) -> Result<(Vec<Contender>, Vec<String>)> {
+    let impls = root.join("impls");
+    let known = contender::strategies(&impls).with_context(|| format!("there is no {}", impls.display()))?;
+    let names = wanted.select(&known)?;
+    eprintln!("building {} strategies", names.len());
+    let executables = building::build(root, &names)?;
+    if !executables.contains_key(SEQUENTIAL) {
+        bail!("{SEQUENTIAL} did not build, and every ratio is taken to it");
+    }
+    let contender = |name: &String| {
+        let path = executables.get(name).cloned().unwrap_or_else(|| root.join("target/release").join(name));
+        described(Contender::program(&path, &shown(root, &path)), root)
+    };
+    let unbuilt = names.iter().filter(|name| !executables.contains_key(*name)).cloned().collect();
+    Ok((names.iter().map(contender).collect(), unbuilt))
+}
+
+/// The strategies that somebody else has built.
+pub(crate) fn carried(dir: &Path, root: &Path, wanted: &Wanted) -> Result<Vec<Contender>> {
+    let dir = dir.canonicalize().with_context(|| format!("--bin-dir {}", dir.display()))?;
+    let known = contender::programs(&dir).with_context(|| format!("--bin-dir {}", dir.display()))?;
+    let contender = |name: &String| {
+        let path = dir.join(name);
+        described(Contender::program(&path, &shown(root, &path)), root)
+    };
+    Ok(wanted.select(&known)?.iter().map(contender).collect())
+}
+
+/// With its lines of code, where its source is at hand.
+fn described(contender: Contender, root: &Path) -> Contender {
+    let lines = lines::count_in(&root.join("impls").join(&contender.name).join("src")).ok();
+    Contender { lines, ..contender }
+}
+
+/// A path as results may show it: below the root, or without what is this machine's alone.
+pub(crate) fn shown(root: &Path, path: &Path) -> String {
+    let name = path.file_name().map(PathBuf::from).unwrap_or_default();
+    path.strip_prefix(root).unwrap_or(&name).display().to_string()
+}
+
+/// The notebook's programs, with a Python that can run them, and those of `strategies` that they are compared with.
+pub(crate) fn notebook(
+    root: &Path,
+    python: &str,
+    wanted: &Wanted,
+    strategies: &[Contender],
+    interrupt: &Interrupt,
+) -> Result<Notebook> {
+    let mut programs: Vec<Contender> = Vec::new();
+    for name in &wanted.programs {
+        let script = format!("{FOLDER}/{name}.py");
+        let lines = fs::read_to_string(root.join(&script)).ok().map(|source| lines::count_python(&source));
+        let program = Contender { lines, ..Contender::notebook(root, INTERPRETER, &script) };
+        programs.extend(notebook::has_other_bits(name).then(|| program.drawing_from(OTHER_BITS)));
+        programs.push(Contender { rng: Some(SAME_BITS.to_owned()), ..program });
+    }
+    programs.sort_by_key(|program| !program.name.contains(SEQUENTIAL));
+
+    let environment = match environment::find(root, python, interrupt)? {
+        Ok(Some(environment)) => Ok(environment),
+        Ok(None) => made(root, python, interrupt)?,
+        Err(missing) => Err(missing),
+    };
+    let environment = match environment {
+        Ok(environment) => environment,
+        Err(missing) => {
+            eprintln!("warning: the notebook's programs are not measured: {missing}");
+            return Ok(Notebook { programs, missing: Some(missing), ..Notebook::default() });
+        }
+    };
+    let compared = |strategy: &&Contender| {
+        let name = strategy.name.as_str();
+        let pairs = || wanted.programs.iter().filter_map(|program| notebook::pair(program));
+        name == SEQUENTIAL || pairs().any(|pair| pair.strategies.contains(&name))
+    };
+    let mut counterparts: Vec<Contender> =
+        strategies.iter().filter(compared).map(|strategy| strategy.drawing_from(SAME_BITS)).collect();
+    counterparts.sort_by_key(|strategy| strategy.name != reference_of_same_bits());
+    Ok(Notebook { counterparts, programs, missing: None, requirements_xxh3: environment.requirements_xxh3 })
+}
+
+/// The row that all others with CPython's bits are compared with.
+pub(crate) fn reference_of_same_bits() -> String {
+    format!("{SEQUENTIAL}.{SAME_BITS}")
+}
+
+fn made(
+    root: &Path,
+    python: &str,
+    interrupt: &Interrupt,
+) -> Result<Result<environment::Environment, Missing>, Interrupted> {
+    eprintln!("installing what the notebook's programs need in target/python (some 20 MB, once)");
+    environment::make(root, python, interrupt, |why| eprintln!("{why}"))
+}
