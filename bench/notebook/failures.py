@@ -563,7 +563,8 @@ def after_signal(child: subprocess.Popen[bytes], one: Scenario, notes: str, limi
 
 @dataclass(frozen=True)
 class Fault:
-    """What a scenario is on fanout's command line. `seconds` of its answer are the batch's, fault and all."""
+    """What a scenario is on fanout's command line. The seconds of its answer are the whole batch's, or from the signal
+    until the workers are gone."""
 
     flags: str
     # A signal to `whom`, once the workers are busy.
@@ -614,6 +615,7 @@ def watch_fanout(one: Scenario, program: Path, limit: float) -> dict[str, Any]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A shell that starts this in the background has SIGINT ignored, and children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,
     )
     told: dict[str, Any] = {"hangs": False, "seconds": None}
@@ -688,7 +690,7 @@ def versions() -> dict[str, str]:
 
 
 def cell(record: dict[str, Any]) -> str:
-    seconds, outcome = record.get("seconds"), str(record["outcome"])
+    seconds, outcome = record.get("seconds"), str(record["outcome"]).replace("|", "\\|")
     if seconds is None:
         return outcome
     return f"{outcome} ({seconds * 1000:.0f} ms)" if seconds < 1 else f"{outcome} ({seconds:.2f} s)"

@@ -37,25 +37,21 @@ impl<W: Portable> Runs<W> for ProcessPerKey {
         let left: Mutex<Vec<usize>> = Mutex::new((0..keys).rev().collect());
         let work = || self.work(&load, &left);
 
-        let mut workers: Vec<_> = thread::scope(|scope| {
+        let mut workers: Vec<Taken<_>> = thread::scope(|scope| {
             let threads: Vec<_> =
                 (0..self.context.workers.get().min(keys)).map(|_| Builder::new().spawn_scoped(scope, work)).collect();
-            let joined = |thread: ScopedJoinHandle<'_, _>| thread.join().expect("a process's failure is an outcome");
-            threads.into_iter().map(|thread| Ok(joined(thread?))).collect()
+            let join = |thread: ScopedJoinHandle<'_, _>| thread.join().expect("a process's failure is an outcome");
+            threads.into_iter().map(|thread| thread.map_or_else(|refused| (Vec::new(), Some(refused)), join)).collect()
         });
         // What was refused a process while others had one is tried again without them; not if what was started is no
         // worker, since the next would be none either.
-        let is_no_worker = |worker: &io::Result<Taken<_>>| match worker {
-            Ok((taken, Some(refusal))) => taken.is_empty() && refusal.raw_os_error().is_none(),
-            _ => false,
+        let is_no_worker = |(taken, refusal): &Taken<_>| {
+            taken.is_empty() && refusal.as_ref().is_some_and(|refusal| refusal.raw_os_error().is_none())
         };
         if !workers.iter().all(is_no_worker) {
-            workers.push(Ok(work()));
+            workers.push(work());
         }
-        let parts = workers.into_iter().flat_map(|worker| match worker {
-            Ok((taken, refusal)) => iter::once(Ok(taken)).chain(refusal.map(Err)).collect(),
-            Err(refused) => vec![Err(refused)],
-        });
+        let parts = workers.into_iter().flat_map(|(taken, refusal)| iter::once(Ok(taken)).chain(refusal.map(Err)));
         let (outcomes, shortfall) = kernel::from_workers(keys, parts);
         self.shortfall = shortfall;
         outcomes

@@ -176,6 +176,20 @@ impl Holdings {
         }
     }
 
+    /// Of this process after the first use of anything. What that opens for good is not the strategy's; but no thread and
+    /// no child stays of it, and one that is still ending must not be counted.
+    ///
+    /// # Panics
+    ///
+    /// If one does stay.
+    pub fn after(first_use: impl FnOnce()) -> Self {
+        let running = |holdings: &Holdings| (holdings.threads, holdings.children());
+        let before = running(&Holdings::now());
+        first_use();
+        assert_eq!(settled(&before, || running(&Holdings::now())), before, "threads and children of the first use");
+        Holdings::now()
+    }
+
     /// The children among them.
     pub fn children(&self) -> BTreeSet<u32> {
         self.children.clone()

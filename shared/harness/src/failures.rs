@@ -709,9 +709,7 @@ pub fn p16_there_are_never_more_processes_than_keys<S: Subject>(binary: &Binary)
 /// Runs the scenario on a strategy. After it the next batch is right; after `Drop` nothing is left that was not there
 /// before `start`.
 fn clean_after<S: Subject>(context: &Context, scenario: impl FnOnce(&mut S)) {
-    // What the first use of anything opens for good is not the strategy's.
-    right_after_all(&mut S::start(context).unwrap());
-    let before = settled(&Holdings::now(), Holdings::now);
+    let before = Holdings::after(|| right_after_all(&mut S::start(context).unwrap()));
     let mut strategy = S::start(context).unwrap();
     let workers = live_children(process::id()).len();
     scenario(&mut strategy);
