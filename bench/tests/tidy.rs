@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::iter;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
@@ -206,4 +207,14 @@ fn no_test_is_skipped_and_every_exception_says_why() {
             assert!(!text.contains(forbidden), "{}: {forbidden}: {why}", source.display());
         }
     }
+}
+
+#[test]
+fn the_readmes_table_is_that_of_the_run_it_names() {
+    let readme = read(root().join("README.md"));
+    let (_, link) = readme.split_once("](results/2").expect("the README's table links to its run");
+    let (stamp, _) = link.split_once('/').expect("to its page");
+    let run = root().join(format!("results/2{stamp}"));
+    let compare = Command::new(env!("CARGO_BIN_EXE_compare")).arg("--splice").arg(run).arg("--check").output().unwrap();
+    assert!(compare.status.success(), "{}", String::from_utf8_lossy(&compare.stderr));
 }
