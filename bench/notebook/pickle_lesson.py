@@ -153,11 +153,17 @@ def cell(text: str | None, absent: str) -> str:
     return absent if text is None else re.sub(r" at 0x[0-9a-f]+", "", text.replace("|", "\\|"))
 
 
+def quoted(answer: str) -> str:
+    """A message as code: `<lambda>` is no HTML."""
+    verdict, separator, message = answer.partition(": ")
+    return f"{verdict}: `{message}`" if separator else answer
+
+
 def markdown(rows: list[dict[str, str | None]]) -> str:
     lines = [f"Made by `python bench/notebook/pickle_lesson.py`: {versions()}.", ""]
     lines += ["| object | the notebook | pickle | cloudpickle |", "|---|---|---|---|"]
     for row in rows:
-        answers = " | ".join(cell(row[name], "not installed") for name in ("pickle", "cloudpickle"))
+        answers = " | ".join(quoted(cell(row[name], "not installed")) for name in ("pickle", "cloudpickle"))
         lines.append(f"| {row['object']} | {cell(row['notebook'], '')} | {answers} |")
     return "\n".join(lines)
 
