@@ -636,9 +636,10 @@ def watch_fanout(one: Scenario, program: Path, limit: float) -> dict[str, Any]:
                 if process.pid != child.pid:
                     os.kill(process.pid, fault.signal)
         stdout, stderr = child.communicate(timeout=limit)
-        told.setdefault("outcome", fanouts_answer(one, json.loads(stdout), stderr))
+        report = json.loads(stdout)
+        told.setdefault("outcome", fanouts_answer(one, report, stderr))
         if not fault.signal and one.id not in ("P7", "P16"):
-            told["seconds"] = sum(json.loads(stdout)["run_ns"]) / 1e9
+            told["seconds"] = sum(report["run_ns"]) / 1e9
     except subprocess.TimeoutExpired:
         told.update(outcome=f"hangs (killed after {limit:g} s)", hangs=True)
     finally:
