@@ -60,6 +60,7 @@ macro_rules! failures {
             p10_a_signal_ends_the_parent_as_it_always_does_and_the_workers_too,
             p11_too_few_descriptors_are_fewer_workers,
             p11_too_few_processes_are_fewer_workers,
+            p11_too_little_memory_fails_the_keys_it_was_short_for,
             p12_a_worker_that_cannot_be_replaced_fails_the_rest_at_once,
             p13_a_worker_has_only_its_own_descriptors,
             p14_a_strategy_outlives_the_thread_it_was_started_on,
@@ -501,6 +502,19 @@ pub fn p11_too_few_processes_are_fewer_workers<S: Subject>(binary: &Binary) {
     let none = binary.limited(&few_tasks(1), flags);
     assert_eq!(none.status.code(), Some(1));
     assert!(stderr(&none).contains("os error 11"), "{none:?}");
+}
+
+/// In the parent, whose address space is that of a part of all outputs, while a worker has one at a time.
+pub fn p11_too_little_memory_fails_the_keys_it_was_short_for<S: Subject>(binary: &Binary) {
+    let flags = "--keys 80 --count 1000000 --workers 2 --format json";
+    let output = binary.limited("ulimit -v 300000", flags);
+    assert_eq!(output.status.code(), Some(1), "the limit did not bite: {output:?}");
+    let report = json(&output);
+    let failed = report["failed"].as_array().unwrap();
+    assert!(failed.len() < 80, "no output at all: {output:?}");
+    for failure in failed {
+        assert_eq!(failure["reason"], "this process had no memory for the output of 8000000 bytes");
+    }
 }
 
 /// The worker program was removed, or may no longer be executed. When it is back, so is the strategy.

@@ -52,6 +52,13 @@ pub enum KeyError {
         /// What was wrong with what it sent.
         violation: String,
     },
+
+    /// The process that asked for the key could not hold its output.
+    #[error("this process had no memory for the output of {bytes} bytes")]
+    NoMemory {
+        /// The size of the output.
+        bytes: usize,
+    },
 }
 
 impl KeyError {

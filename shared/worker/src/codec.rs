@@ -76,13 +76,12 @@ impl<'a> Answer<'a> {
 /// The answer that a parent is about to receive.
 pub struct Body<'a> {
     pub(crate) channel: &'a mut Channel,
-    pub(crate) left: u64,
 }
 
 impl Body<'_> {
     /// How many bytes have not been read yet.
     pub fn left(&self) -> u64 {
-        self.left
+        self.channel.left
     }
 
     /// Fills `buffer` with the next bytes. When it returns without error, all of `buffer` is initialised.
@@ -92,11 +91,11 @@ impl Body<'_> {
     /// When the worker is lost, or `buffer` is larger than what is left.
     pub fn read(&mut self, buffer: &mut [MaybeUninit<u8>]) -> Result<(), ReceiveError> {
         let wanted = buffer.len() as u64;
-        if wanted > self.left {
-            return Err(ReceiveError::Invalid(format!("{wanted} bytes were expected and {} came", self.left)));
+        if wanted > self.left() {
+            return Err(ReceiveError::Invalid(format!("{wanted} bytes were expected and {} came", self.left())));
         }
         self.channel.receive(buffer).map_err(ReceiveError::Lost)?;
-        self.left -= wanted;
+        self.channel.left -= wanted;
         Ok(())
     }
 
@@ -106,9 +105,9 @@ impl Body<'_> {
     ///
     /// When the worker is lost, or there is no memory.
     pub fn read_rest(&mut self) -> Result<Vec<u8>, ReceiveError> {
-        let length = self.left as usize;
+        let length = self.left() as usize;
         let mut bytes = Vec::new();
-        bytes.try_reserve_exact(length).map_err(|_| no_memory(length))?;
+        bytes.try_reserve_exact(length).map_err(|_| ReceiveError::NoMemory { bytes: length })?;
         self.read(&mut bytes.spare_capacity_mut()[..length])?;
         // SAFETY: `read` initialised them.
         #[expect(unsafe_code, reason = "the bytes were read into spare capacity, not zeroed first")]
@@ -128,6 +127,12 @@ pub enum ReceiveError {
     /// The bytes are no output.
     #[error("{0}")]
     Invalid(String),
+    /// There is no memory here for the output. The worker has done nothing wrong, and is kept.
+    #[error("no memory for the output of {bytes} bytes")]
+    NoMemory {
+        /// The size of the output.
+        bytes: usize,
+    },
 }
 
 /// Plain f64, as they lie in memory: no serialiser, and on the parent's side no copy but the system's own, straight
@@ -145,7 +150,7 @@ impl Codec<Vec<f64>> for Raw {
             return Err(ReceiveError::Invalid(format!("{length} bytes are no f64s")));
         }
         let values = length / size_of::<f64>();
-        let mut block = kernel::with_huge_pages(values).map_err(|_| no_memory(length))?;
+        let mut block = kernel::with_huge_pages(values).map_err(|_| ReceiveError::NoMemory { bytes: length })?;
         body.read(as_bytes(&mut block.spare_capacity_mut()[..values]))?;
         // SAFETY: `read` initialised them, and every pattern of bits is an f64.
         #[expect(unsafe_code, reason = "the values were read into spare capacity, not zeroed first")]
@@ -164,10 +169,6 @@ fn as_bytes(values: &mut [MaybeUninit<f64>]) -> &mut [MaybeUninit<u8>] {
     unsafe {
         std::slice::from_raw_parts_mut(start.cast(), length)
     }
-}
-
-fn no_memory(length: usize) -> ReceiveError {
-    ReceiveError::Invalid(format!("no memory for an output of {length} bytes"))
 }
 
 /// Any type that serde knows, in postcard's format (<https://postcard.jamesmunns.com/wire-format>).

@@ -143,7 +143,8 @@ impl Worker {
         match watch(&process) {
             Ok(death) => {
                 let deadline = Some(Instant::now() + HELLO_PATIENCE);
-                let channel = Channel { socket: ours, death, words: Words::of(stderr), deadline, begun: false };
+                let channel =
+                    Channel { socket: ours, death, words: Words::of(stderr), deadline, begun: false, left: 0 };
                 Ok(Worker { process, channel, greeted: false, loaded: None })
             }
             Err(error) => {
@@ -182,7 +183,8 @@ impl Worker {
     /// Expands one key. No worker comes back when it was lost over this key: it died, ran past the deadline, or broke
     /// the protocol. Its process is gone then.
     ///
-    /// A panic of `max_bytes` or of the codec, which run in this process, is that key's outcome too.
+    /// A panic of `max_bytes` or of the codec, which run in this process, is that key's outcome too. So is a lack of
+    /// memory for the output, which costs no worker: a new process may not be had when memory is short.
     pub fn expand<W: Portable>(
         mut self,
         load: &Load<W>,
@@ -191,6 +193,9 @@ impl Worker {
     ) -> (Outcome<W::Output>, Option<Self>) {
         match self.ask(load, index, deadline) {
             Ok(outcome) => (outcome, Some(self)),
+            Err(ReceiveError::NoMemory { bytes }) if self.channel.skip_rest().is_ok() => {
+                (Err(KeyError::NoMemory { bytes }), Some(self))
+            }
             Err(error) => (Err(self.lost(error, deadline)), None),
         }
     }
@@ -260,7 +265,7 @@ impl Worker {
             }
             ReceiveError::Lost(Broken::Deadline) => format!("said nothing for {HELLO_PATIENCE:?}"),
             ReceiveError::Lost(Broken::System(error)) => return SpawnError::System(error),
-            ReceiveError::Invalid(violation) => format!("broke the protocol ({violation})"),
+            error => format!("broke the protocol ({error})"),
         };
         self.kill();
         SpawnError::NoHello { pid, what, exit, stderr: self.channel.words.last() }
@@ -295,6 +300,10 @@ impl Worker {
             ReceiveError::Invalid(violation) => {
                 self.kill();
                 KeyError::Protocol { pid, violation }
+            }
+            ReceiveError::NoMemory { bytes } => {
+                self.kill();
+                KeyError::NoMemory { bytes }
             }
         }
     }
@@ -396,6 +405,8 @@ pub(crate) struct Channel {
     deadline: Option<Instant>,
     /// Whether a part of the answer has come.
     begun: bool,
+    /// How many bytes of the answer's body have not been received.
+    pub(crate) left: u64,
 }
 
 impl Channel {
@@ -409,8 +420,8 @@ impl Channel {
         let head = self.receive_array::<ANSWER>()?;
         let limit = ours("max_bytes", || workload.max_bytes(index))?;
         let Head { kind, length } = decode_answer(head, index as u64, limit).map_err(invalid)?;
-        self.begun = true;
-        let mut body = Body { channel: self, left: length };
+        (self.begun, self.left) = (true, length);
+        let mut body = Body { channel: self };
         Ok(match kind {
             Kind::Output => Ok(ours("the codec", || W::Codec::receive(body))??),
             Kind::Panicked => Err(KeyError::Panicked { message: text(&body.read_rest()?) }),
@@ -429,6 +440,17 @@ impl Channel {
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(Broken::System(error.into())),
             }
+        }
+        Ok(())
+    }
+
+    /// Receives the rest of the answer's body and keeps none of it. The next answer then begins where it is looked for.
+    fn skip_rest(&mut self) -> Result<(), Broken> {
+        let mut buffer = [MaybeUninit::uninit(); 16 << 10];
+        while self.left > 0 {
+            let length = buffer.len().min(self.left as usize);
+            self.receive(&mut buffer[..length])?;
+            self.left -= length as u64;
         }
         Ok(())
     }
@@ -604,6 +626,14 @@ mod tests {
         }
     }
 
+    /// The parent's end of a channel on which the worker has said all that it ever will.
+    fn channel(said: &[u8]) -> Channel {
+        let (socket, mut worker) = UnixStream::pair().unwrap();
+        worker.write_all(said).unwrap();
+        let words = Words { pipe: None, tail: Vec::new() };
+        Channel { socket, death: None, words, deadline: None, begun: false, left: 0 }
+    }
+
     fn fill() -> Fill {
         Fill(Job::new(Parameters { keys: KEYS, count: 100, ..Parameters::default() }).unwrap())
     }
@@ -616,11 +646,7 @@ mod tests {
 
     /// The parent's side of a conversation in which the worker has said all that it ever will.
     fn listens<W: Portable>(said: &[u8], workload: &W) -> Vec<Result<Outcome<W::Output>, ReceiveError>> {
-        let (socket, mut worker) = UnixStream::pair().unwrap();
-        worker.write_all(said).unwrap();
-        drop(worker);
-        let words = Words { pipe: None, tail: Vec::new() };
-        let mut channel = Channel { socket, death: None, words, deadline: None, begun: false };
+        let mut channel = channel(said);
         let mut heard = Vec::new();
         if channel.hello().is_ok() {
             for index in 0..KEYS {
@@ -735,6 +761,54 @@ mod tests {
         let heard = listens(&said, &Panicking);
         let [Err(ReceiveError::Invalid(told))] = heard.as_slice() else { panic!("{}", heard.len()) };
         assert_eq!(told, "the codec panicked in the parent: the codec's own");
+    }
+
+    /// Outputs that there never is memory for.
+    #[derive(Serialize, Deserialize)]
+    struct Endless;
+
+    impl Codec<()> for Endless {
+        fn send(_: &(), answer: crate::codec::Answer<'_>) -> io::Result<()> {
+            answer.send(&[])
+        }
+
+        fn receive(mut body: Body<'_>) -> Result<(), ReceiveError> {
+            let bytes = body.left() as usize;
+            body.read(&mut [MaybeUninit::uninit(); 10])?;
+            Err(ReceiveError::NoMemory { bytes })
+        }
+    }
+
+    impl Workload for Endless {
+        type Output = ();
+
+        fn keys(&self) -> usize {
+            KEYS
+        }
+
+        fn expand(&self, _: usize) {}
+    }
+
+    impl Portable for Endless {
+        const NAME: &'static str = "endless";
+        type Codec = Endless;
+
+        fn max_bytes(&self, _: usize) -> u64 {
+            u64::MAX
+        }
+    }
+
+    #[test]
+    fn after_an_output_without_memory_the_next_answer_is_found() {
+        let refused = [&encode_answer(Kind::Output, 0, 50_000)[..], &[7; 50_000]].concat();
+        let text = "the next key's";
+        let next = [&encode_answer(Kind::Panicked, 1, text.len() as u64), text.as_bytes()].concat();
+        let mut channel = channel(&[refused, next].concat());
+        let refused = channel.answer(&Endless, 0);
+        assert!(matches!(refused, Err(ReceiveError::NoMemory { bytes: 50_000 })), "{refused:?}");
+        channel.skip_rest().unwrap();
+        let next = channel.answer(&Endless, 1).unwrap();
+        assert!(matches!(&next, Err(KeyError::Panicked { message }) if message == text), "{next:?}");
     }
 
     #[test]
