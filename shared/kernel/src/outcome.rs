@@ -42,7 +42,7 @@ pub enum KeyError {
 
     /// There was no thread or process to run the key.
     #[error("could not be started: {0}")]
-    NotStarted(#[source] io::Error),
+    NotStarted(io::Error),
 
     /// The key's process sent something that is no answer to what was asked, and was killed.
     #[error("its process {pid} broke the protocol: {violation}")]

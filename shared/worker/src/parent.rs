@@ -74,7 +74,7 @@ pub enum SpawnError {
     Nested,
     /// The system gave no process or no channel.
     #[error("no worker process: {0}")]
-    System(#[from] io::Error),
+    System(io::Error),
     /// The process ended, or was silent, or said something else.
     #[error("process {pid} {what} and was no worker; does its `main` begin with `worker::serve`?{}", told(.stderr))]
     NoHello {
@@ -91,6 +91,12 @@ pub enum SpawnError {
 
 fn told(stderr: &str) -> String {
     if stderr.is_empty() { String::new() } else { format!(" Its last words: {stderr}") }
+}
+
+impl From<io::Error> for SpawnError {
+    fn from(error: io::Error) -> Self {
+        SpawnError::System(error)
+    }
 }
 
 impl From<SpawnError> for io::Error {
@@ -386,7 +392,7 @@ pub enum Broken {
     Deadline,
     /// The system refused to read or to write.
     #[error("the channel failed: {0}")]
-    System(#[source] io::Error),
+    System(io::Error),
 }
 
 impl From<Broken> for ReceiveError {
@@ -809,6 +815,22 @@ mod tests {
         channel.skip_rest().unwrap();
         let next = channel.answer(&Endless, 1).unwrap();
         assert!(matches!(&next, Err(KeyError::Panicked { message }) if message == text), "{next:?}");
+    }
+
+    /// Whether printed alone or with all its sources.
+    #[test]
+    fn an_error_tells_the_systems_once() {
+        let system = || io::Error::from_raw_os_error(11);
+        let errors: [Box<dyn std::error::Error>; 3] = [
+            Box::new(SpawnError::from(system())),
+            Box::new(Broken::System(system())),
+            Box::new(KeyError::from(SpawnError::from(system()))),
+        ];
+        for error in errors {
+            let sources = std::iter::successors(Some(&*error), |error| error.source());
+            let told: String = sources.map(ToString::to_string).collect();
+            assert_eq!(told.matches("os error 11").count(), 1, "{told}");
+        }
     }
 
     #[test]
