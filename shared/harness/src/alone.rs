@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
+use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -19,6 +20,9 @@ const PART: &str = "FANOUT_ALONE_PART";
 
 /// Set where the test has a `/dev/shm` of its own: all else that runs on this machine comes and goes in the other.
 const SHM: &str = "FANOUT_ALONE_SHM";
+
+/// What begins a line that is shown although the test passes.
+const NOT_TRIED: &str = "did not try ";
 
 /// Bounds a test. When it passes, all its processes are killed, and it fails with what each of their threads waited
 /// for. It is no measure of speed: the longest tests take fifteen seconds, ten of them waiting for a silent worker to be
@@ -68,8 +72,17 @@ pub fn alone(test: &str, body: impl FnOnce()) {
         Some(status) if !status.success() => panic!("`{test}`, alone, {status}:\n{said}"),
         Some(_) => assert!(said.contains("1 passed"), "`{test}` did not run:\n{said}"),
     }
+    for (_, what) in said.lines().filter_map(|line| line.split_once(NOT_TRIED)) {
+        // Not by a macro, whose output a test that passes does not show.
+        let _closed = writeln!(io::stderr(), "{test} {NOT_TRIED}{what}");
+    }
     let left = names(temporary(folder.path()));
     assert!(left.is_empty(), "`{test}` left {left:?} in the temporary folder");
+}
+
+/// Says that a part of the test was left out, and why. It is shown although the test passes.
+pub(crate) fn not_tried(what: &str) {
+    eprintln!("{NOT_TRIED}{what}");
 }
 
 /// The part of the test that this process plays; nothing in the one that judges.
@@ -228,15 +241,6 @@ pub fn descendants(process: u32) -> Vec<u32> {
         next += 1;
     }
     found.split_off(1)
-}
-
-/// The folder of every thread of every process there is.
-pub(crate) fn tasks() -> Vec<PathBuf> {
-    let threads = |pid: String| {
-        let folder = PathBuf::from("/proc").join(pid).join("task");
-        names(&folder).into_iter().map(move |thread| folder.join(thread))
-    };
-    names("/proc").into_iter().flat_map(threads).collect()
 }
 
 /// Every process there is, with its parent and its state's letter in `/proc/PID/stat`.
