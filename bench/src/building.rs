@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::env;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
-use cargo_metadata::{Message, MetadataCommand};
+use cargo_metadata::{Message, MetadataCommand, PackageId};
 
 /// Why there is nothing to measure.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +17,9 @@ pub enum BuildError {
     /// cargo could not be run.
     #[error("cargo could not be run: {0}")]
     Io(#[from] io::Error),
+    /// cargo compiled nothing. One manifest whose dependencies cannot be resolved is enough for that.
+    #[error("cargo did not start to build ({0}); what it says above concerns the whole workspace")]
+    Refused(ExitStatus),
     /// What came out is no release build.
     #[error("{0} was built outside of the release profile's folder or with debug assertions; its times mean nothing")]
     NotRelease(PathBuf),
@@ -29,24 +32,36 @@ pub enum BuildError {
 pub fn build(root: &Path, names: &[String]) -> Result<BTreeMap<String, PathBuf>, BuildError> {
     let metadata = MetadataCommand::new().current_dir(root).no_deps().other_options(["--locked".to_owned()]).exec()?;
     let release = metadata.target_directory.join("release");
+    // By id, not by name: a strategy may depend on a crate that is called the same, and cargo asks which of the two is
+    // meant.
+    let members = metadata.workspace_packages().into_iter().filter(|package| names.contains(&package.name));
+    let members: BTreeMap<PackageId, String> =
+        members.map(|package| (package.id.clone(), package.name.to_string())).collect();
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(["build", "--release", "--locked", "--keep-going", "--message-format", "json-render-diagnostics"]);
-    command.args(names.iter().flat_map(|name| ["-p", name]));
+    command.args(members.keys().flat_map(|id| ["-p", &id.repr]));
     command.current_dir(root).stdin(Stdio::null()).stdout(Stdio::piped());
     let mut cargo = command.spawn()?;
     let messages = cargo.stdout.take().ok_or_else(|| io::Error::other("no pipe to cargo"))?;
     let mut built = BTreeMap::new();
+    let mut started = false;
     for message in Message::parse_stream(BufReader::new(messages)) {
+        started = true;
         let Message::CompilerArtifact(artifact) = message? else { continue };
         let Some(executable) = artifact.executable else { continue };
         if artifact.profile.debug_assertions || executable.parent() != Some(&release) {
             return Err(BuildError::NotRelease(executable.into_std_path_buf()));
         }
-        if names.contains(&artifact.target.name) {
-            built.insert(artifact.target.name, executable.into_std_path_buf());
+        if let Some(name) = members.get(&artifact.package_id)
+            && *name == artifact.target.name
+        {
+            built.insert(name.clone(), executable.into_std_path_buf());
         }
     }
-    // Whether it succeeded is in what it built.
-    cargo.wait()?;
+    let status = cargo.wait()?;
+    // A build that has started tells of its success by what it built.
+    if !started && !status.success() {
+        return Err(BuildError::Refused(status));
+    }
     Ok(built)
 }

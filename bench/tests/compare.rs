@@ -536,3 +536,69 @@ fn strategies_are_built_from_the_folders_in_impls() {
     assert!(lines.contains(&("twice", Some(5))), "{lines:?}");
     assert!(run.machine.rustc.is_some() && run.machine.lockfile_xxh3.is_some());
 }
+
+/// A workspace in a folder below `tree`, with the strategies `sequential` and `twice`, whose program is `main`.
+fn workspace(tree: &Tree, folder: &str, main: &str) -> PathBuf {
+    let root = tree.path(folder);
+    for name in ["sequential", "twice"] {
+        package(&root.join("impls").join(name), name, "0.0.0", "src/main.rs", main);
+    }
+    fs::write(root.join("Cargo.toml"), "[workspace]\nresolver = \"3\"\nmembers = [\"impls/*\"]\n").unwrap();
+    root
+}
+
+fn package(folder: &Path, name: &str, version: &str, source: &str, content: &str) {
+    fs::create_dir_all(folder.join("src")).unwrap();
+    let manifest = format!("[package]\nname = \"{name}\"\nversion = \"{version}\"\nedition = \"2024\"\n");
+    fs::write(folder.join("Cargo.toml"), manifest).unwrap();
+    fs::write(folder.join(source), content).unwrap();
+}
+
+/// Adds a dependency to the strategy `twice`.
+fn depend(root: &Path, dependency: &str) {
+    let manifest = root.join("impls/twice/Cargo.toml");
+    let old = fs::read_to_string(&manifest).unwrap();
+    fs::write(manifest, format!("{old}\n[dependencies]\n{dependency}\n")).unwrap();
+}
+
+fn lock(root: &Path) {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let output = Command::new(cargo).args(["generate-lockfile", "--offline"]).current_dir(root).output().unwrap();
+    assert_status(&output, 0);
+}
+
+/// A release build that says so, and nothing that depends on the flags.
+const REPORTING: &str = r##"fn main() {
+    println!(r#"{{"strategy":"any","profile":"release","workers":2,"start_ns":1,"run_ns":[3,2,2],"drop_ns":[1,1,1],
+        "stop_ns":1,"output_bytes":800,"failed":[],"digest":"0123456789abcdef"}}"#);
+}
+"##;
+
+#[test]
+fn a_strategy_may_depend_on_a_crate_of_its_own_name() {
+    let tree = Tree::new(&[]);
+    let root = workspace(&tree, "a space", REPORTING);
+    package(&tree.path("outside/twice"), "twice", "1.0.0", "src/lib.rs", "");
+    depend(&root, "other = { package = \"twice\", path = \"../../../outside/twice\" }");
+    lock(&root);
+    let output = tree.compare(&["--rounds", "1"]).current_dir(&root).output().unwrap();
+    assert_status(&output, 0);
+    let results = fs::read_dir(root.join("results")).unwrap().map(|entry| entry.unwrap().path());
+    let run = Run::read(&results.into_iter().find(|path| path.is_dir()).unwrap()).unwrap();
+    assert_eq!(run.measured("twice").unwrap().cold.len(), 1);
+}
+
+#[test]
+fn a_manifest_that_stops_the_whole_build_is_told_in_cargos_words() {
+    let tree = Tree::new(&[]);
+    let root = workspace(&tree, ".", REPORTING);
+    lock(&root);
+    package(&tree.path("outside"), "outside", "1.0.0", "src/lib.rs", "");
+    depend(&root, "outside = { path = \"../../outside\", version = \"2\" }");
+    let output = tree.compare(&["--rounds", "1"]).output().unwrap();
+    assert_status(&output, 1);
+    let told = stderr(&output);
+    assert!(told.contains("required by package `twice "), "{told}");
+    assert!(told.contains("error: cargo did not start to build"), "{told}");
+    assert!(!told.contains("sequential"), "{told}");
+}
