@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 use std::{env, fs, io};
 
 use cargo_metadata::{MetadataCommand, TargetKind};
@@ -10,7 +11,8 @@ use proc_macro2::{TokenStream, TokenTree};
 use serde::Deserialize;
 
 use crate::contender::{SEQUENTIAL, strategies};
-use crate::notebook;
+use crate::interrupt::Interrupt;
+use crate::{notebook, process};
 
 /// What every new strategy is at first: the shortest there is, and right.
 pub const TEMPLATE: &str = SEQUENTIAL;
@@ -397,6 +399,22 @@ fn lock(root: &Path) -> Result<(), ScaffoldError> {
         return Err(ScaffoldError::Update(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
     }
     Ok(())
+}
+
+/// Bounds the question to crates.io. When it passes, the question is dropped. It is fixed, since nothing depends on the
+/// answer but a note. An answer takes well under a second, and nobody should wait long for a network that gives none.
+const LOOKUP: Duration = Duration::from_secs(5);
+
+/// Whether crates.io has a crate of this name. No answer, be it for want of a network, counts as no.
+pub fn is_on_crates_io(name: &Name) -> bool {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["info", "--quiet", "--registry", "crates-io", name.kebab()]);
+    // In no workspace: cargo would answer for one of its members.
+    command.current_dir("/").env("CARGO_NET_RETRY", "0");
+    // Ctrl-C ends this whole program, so nothing is to be listened for.
+    let (_held, interrupt) = Interrupt::channel();
+    process::run(command, Some(LOOKUP), &interrupt).is_ok_and(|output| output.status.success())
 }
 
 /// A file of the template under the new name.

@@ -74,7 +74,17 @@ impl Tree {
 
     fn new_strategy(&self, arguments: &[&OsStr]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_new-strategy"));
+        // No test asks crates.io.
+        command.env("CARGO_NET_OFFLINE", "true");
         command.args(arguments).current_dir(self.dir.path()).stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// With a cargo in whose crates.io there is a crate of this name alone.
+    fn new_strategy_beside(&self, on_crates_io: &str, name: &str) -> Output {
+        let fake = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fakes/cargo.sh");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_new-strategy"));
+        command.env("CARGO", fake).env("REAL_CARGO", env!("CARGO")).env("FAKE_CRATE", on_crates_io);
+        command.arg(name).current_dir(self.dir.path()).stdin(Stdio::null()).output().unwrap()
     }
 
     /// Runs cargo here. What it builds is kept beside what the outer cargo builds, so that only the first run is slow.
@@ -233,6 +243,17 @@ fn what_fails_half_way_leaves_nothing() {
     tree.write("impls/sequential/Cargo.toml", manifest);
     assert_success(&tree.new_strategy(&["sound-name".as_ref()]));
     assert!(tree.path("impls/sound-name/src/lib.rs").exists());
+}
+
+#[test]
+fn a_name_that_crates_io_has_too_is_taken_with_a_note() {
+    let tree = Tree::copy();
+    for (name, noted) in [("of-both", true), ("of-one", false)] {
+        let output = tree.new_strategy_beside("of-both", name);
+        assert_success(&output);
+        assert_eq!(stderr(&output).contains("such as `of-both-keys`"), noted, "{}", stderr(&output));
+        assert!(tree.path("impls").join(name).is_dir() && stdout(&output).contains("cargo test -p "));
+    }
 }
 
 #[test]

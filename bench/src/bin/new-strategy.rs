@@ -18,7 +18,7 @@ Exit status:
 /// Makes impls/NAME, a new strategy, from impls/sequential.
 ///
 /// It builds, keeps every law and is a row of the next table from the start. Nothing but impls/NAME and Cargo.lock is
-/// touched.
+/// touched. A note tells if crates.io has a crate of the same name, where crates.io can be reached.
 #[derive(Debug, Parser)]
 #[command(bin_name = "scripts/new-strategy.sh", after_help = EXAMPLE, max_term_width = 120)]
 #[command(arg_required_else_help = true)]
@@ -39,9 +39,12 @@ fn main() -> ExitCode {
         }
     };
     match run(&options.name) {
-        Ok(next) => {
+        Ok(name) => {
             // Whoever does not listen has the strategy all the same.
-            _ = io::stdout().write_all(next.as_bytes());
+            _ = io::stdout().write_all(next_steps(&name).as_bytes());
+            if scaffold::is_on_crates_io(&name) {
+                eprint!("{}", taken(&name));
+            }
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -51,12 +54,23 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(text: &str) -> Result<String> {
+fn run(text: &str) -> Result<Name> {
     let here = env::current_dir().context("the current folder is gone")?;
     let workspace = scaffold::read(&here)?;
     let name = scaffold::name(&workspace, text)?;
     scaffold::make(&workspace, &name)?;
-    Ok(next_steps(&name))
+    Ok(name)
+}
+
+/// A crate of crates.io has the name, which matters only to a strategy that is to depend on it.
+fn taken(name: &Name) -> String {
+    let name = name.kebab();
+    format!(
+        "
+note: crates.io has a crate `{name}` too. A strategy of this name cannot depend on that crate.
+      If yours is meant to, remove impls/{name} and make it under another name, such as `{name}-keys`.
+"
+    )
 }
 
 fn next_steps(name: &Name) -> String {
