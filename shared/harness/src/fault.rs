@@ -59,6 +59,8 @@ pub enum FaultKind {
     Mark,
     /// Waits until the FILEs of all other faults are there, and then does its work. Panics after half a minute.
     Patient,
+    /// The same, but panics after two seconds.
+    Impatient,
     /// Starts a worker process in the key, and panics with the error if there is none.
     Nested,
     /// Panics not in the key, but where its output is about to be received; on threads, as if there were no fault.
@@ -181,7 +183,8 @@ impl Workload for Faulty {
             },
             Some(FaultKind::Slow) => thread::sleep(Duration::from_millis(100)),
             Some(FaultKind::Print) => println!("printed in key {index}"),
-            Some(FaultKind::Patient) => self.wait_for_the_others(index),
+            Some(FaultKind::Patient) => self.wait_for_the_others(index, Duration::from_secs(30)),
+            Some(FaultKind::Impatient) => self.wait_for_the_others(index, Duration::from_secs(2)),
             Some(FaultKind::Nested) => match Worker::spawn(&WorkerCommand::this_program()) {
                 Ok(_) => panic!("a worker got a worker"),
                 Err(error) => panic!("{error}"),
@@ -198,10 +201,10 @@ impl Workload for Faulty {
 
 impl Faulty {
     /// Waits for the marks of all other faults.
-    fn wait_for_the_others(&self, index: usize) {
+    fn wait_for_the_others(&self, index: usize, patience: Duration) {
         let marks: Vec<_> =
             self.faults.iter().filter(|fault| fault.key != index).filter_map(|fault| fault.once.as_ref()).collect();
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + patience;
         while let Some(mark) = marks.iter().find(|mark| !mark.exists()) {
             assert!(Instant::now() < deadline, "held up: {} never came", mark.display());
             thread::sleep(Duration::from_millis(1));

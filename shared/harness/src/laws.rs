@@ -32,6 +32,8 @@ use crate::{Fault, FaultKind, Faulty};
 /// harness::laws!(sequential::Sequential, does_not_balance);
 /// ```
 ///
+/// T5 fails if such a strategy balances after all.
+///
 /// T and E with a number are scenarios of the failure suite: what threads must survive, and what everything must. What
 /// processes must is in [`failures!`](crate::failures!). T4, a strategy inside another's pool, is a test of the strategies
 /// that have one to be inside of.
@@ -297,23 +299,34 @@ pub fn t3_a_key_that_ends_its_process_is_never_reported_as_success<S: Subject>(b
     }
 }
 
-/// Wherever the slow key is: it ends only once all others were reached, so one that waits behind it is a failure. Of a
-/// strategy that is declared not to balance, only that none is lost.
+/// Wherever the slow key is: it ends only once all others were reached, so one that waits behind it is a failure.
+///
+/// Of a strategy that is declared not to balance: that no key is lost, and that the declaration is true. A strategy for
+/// which it is true passes however loaded the machine is, since a key behind the slow one is never reached.
 pub fn t5_no_key_waits_behind_a_slow_one<S: Subject>(binary: &Binary) {
     const KEYS: usize = 20;
+    const SLOW: [usize; 4] = [0, 1, KEYS / 2, KEYS - 1];
     let mut strategy = binary.start::<S>(2);
-    for slow in [0, 1, KEYS / 2, KEYS - 1] {
+    let mut outcomes = |slow, kind| {
         let fault = |key| match key == slow {
-            true if binary.balances => Fault { key, kind: FaultKind::Patient, once: None },
-            true => Fault { key, kind: FaultKind::Slow, once: None },
-            false => Fault { key, kind: FaultKind::Mark, once: Some(mark(&format!("{slow}-{key}"))) },
+            true => Fault { key, kind, once: None },
+            false => Fault { key, kind: FaultKind::Mark, once: Some(mark(&format!("{kind:?}-{slow}-{key}"))) },
         };
-        let faulty = Arc::new(Faulty { faults: (0..KEYS).map(fault).collect(), ..faulty(KEYS, &[]) });
-        for (key, outcome) in strategy.run(&faulty).into_iter().enumerate() {
+        strategy.run(&Arc::new(Faulty { faults: (0..KEYS).map(fault).collect(), ..faulty(KEYS, &[]) }))
+    };
+    let fill = faulty(KEYS, &[]).fill;
+    for slow in SLOW {
+        let kind = if binary.balances { FaultKind::Patient } else { FaultKind::Slow };
+        for (key, outcome) in outcomes(slow, kind).into_iter().enumerate() {
             let output = outcome.unwrap_or_else(|error| panic!("key {key}, where {slow} is slow: {error}"));
-            assert_eq!(output.block, faulty.fill.expand(key));
+            assert_eq!(output.block, fill.expand(key));
         }
     }
+    let keys_wait = |slow| outcomes(slow, FaultKind::Impatient)[slow].is_err();
+    assert!(
+        binary.balances || SLOW.into_iter().any(keys_wait),
+        "no key waited behind a slow one: this strategy balances. Remove `, does_not_balance` from its tests/laws.rs"
+    );
 }
 
 /// NaNs with their payload, infinities, zeros of both signs, subnormals.
@@ -653,4 +666,66 @@ pub fn json(output: &Output) -> Value {
 /// What the program said on stderr.
 pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic;
+
+    use kernel::StartError;
+
+    use super::*;
+    use crate::alone::alone;
+
+    /// Starts a thread for each key.
+    struct Balanced;
+
+    impl Strategy for Balanced {
+        fn start(_: &Context) -> Result<Self, StartError> {
+            Ok(Balanced)
+        }
+    }
+
+    impl<W: Workload> Runs<W> for Balanced {
+        fn run(&mut self, workload: &Arc<W>) -> Vec<Outcome<W::Output>> {
+            thread::scope(|scope| {
+                let keys: Vec<_> =
+                    (0..workload.keys()).map(|index| scope.spawn(move || workload.attempt(index))).collect();
+                keys.into_iter().map(|key| key.join().unwrap()).collect()
+            })
+        }
+    }
+
+    /// Runs key after key.
+    struct Unbalanced;
+
+    impl Strategy for Unbalanced {
+        fn start(_: &Context) -> Result<Self, StartError> {
+            Ok(Unbalanced)
+        }
+    }
+
+    impl<W: Workload> Runs<W> for Unbalanced {
+        fn run(&mut self, workload: &Arc<W>) -> Vec<Outcome<W::Output>> {
+            (0..workload.keys()).map(|index| workload.attempt(index)).collect()
+        }
+    }
+
+    const NOT_BALANCING: Binary = Binary { path: "", test: "", balances: false };
+
+    #[test]
+    fn a_strategy_that_balances_may_not_be_declared_otherwise() {
+        alone("laws::tests::a_strategy_that_balances_may_not_be_declared_otherwise", || {
+            let law = panic::catch_unwind(|| t5_no_key_waits_behind_a_slow_one::<Balanced>(&NOT_BALANCING));
+            let message = law.unwrap_err().downcast::<&str>().unwrap();
+            assert!(message.ends_with("Remove `, does_not_balance` from its tests/laws.rs"), "{message}");
+        });
+    }
+
+    #[test]
+    fn a_strategy_that_does_not_balance_may_be_declared_so() {
+        alone("laws::tests::a_strategy_that_does_not_balance_may_be_declared_so", || {
+            t5_no_key_waits_behind_a_slow_one::<Unbalanced>(&NOT_BALANCING);
+        });
+    }
 }
