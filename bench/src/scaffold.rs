@@ -80,12 +80,16 @@ const PRELUDE: [&str; 43] = [
 ];
 
 /// What to write below a heading of the README. A heading that is not here gets the mark alone.
-const HINTS: [(&str, &str); 4] = [
+const HINTS: [(&str, &str); 5] = [
     ("Decisions", "a choice that a reader could have made otherwise, and why it was made so"),
     ("Pick it when", "a job that it does better than the strategies beside it"),
     ("Not when", "a job that another strategy does better, with a link to that one"),
     ("What it costs", "what it does beside the keys: in `start`, per key, in memory, at the end"),
+    ("When things go wrong", "what becomes of the key, of the others, and of the process"),
 ];
+
+/// Headings of the README below which the template describes what its code does.
+const TRUE_OF_THE_CODE: [&str; 2] = ["What it costs", "When things go wrong"];
 
 /// The name of a strategy that can be made: no rule of Rust's or of cargo's is against it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -486,7 +490,8 @@ fn replace_word(text: &str, word: &str, new: &str) -> String {
     replaced + &text[done..]
 }
 
-/// The headings of the template's README, and what its bullets are about. What they say is the author's to say.
+/// The headings of the template's README. What it says of its code is true of the copy, until that is written; the rest
+/// is the author's to say.
 fn readme(text: &str, name: &Name) -> String {
     let mut sections = text.split("\n## ");
     sections.next();
@@ -495,15 +500,13 @@ fn readme(text: &str, name: &Name) -> String {
     for section in sections {
         let (heading, body) = section.split_once('\n').unwrap_or((section, ""));
         let hint = HINTS.iter().find(|hint| hint.0 == heading).map_or(String::new(), |hint| format!(": {}", hint.1));
+        let body = body.trim();
         readme += &format!("\n## {heading}\n\n");
-        let leads: Vec<&str> = body.lines().filter_map(|line| line.strip_prefix("- **")?.split("**").next()).collect();
-        for lead in &leads {
-            readme += &format!("- **{lead}** {FILL_IN}.\n");
-        }
-        if leads.is_empty() {
-            let bullet = if body.contains("\n- ") { "- " } else { "" };
-            readme += &format!("{bullet}{FILL_IN}{hint}.\n");
-        }
+        readme += &match TRUE_OF_THE_CODE.contains(&heading) {
+            true => format!("{FILL_IN}{hint}. Of the code of `{TEMPLATE}` it is this:\n\n{body}\n"),
+            false if body.starts_with("- ") => format!("- {FILL_IN}{hint}.\n"),
+            false => format!("{FILL_IN}{hint}.\n"),
+        };
     }
     readme
 }
@@ -544,12 +547,13 @@ mod tests {
     }
 
     #[test]
-    fn a_readme_keeps_its_headings_and_what_its_bullets_are_about() {
-        let old = "# sequential\n\nAn\nidea.\n\n## Decisions\n\n- One\n  two.\n- Six.\n\n## New\n\nText.\n\n## When\n\n\
-                   - **It rains.** Wet,\n  very.\n- **Else.** Dry.\n";
+    fn a_readme_keeps_its_headings_and_what_is_true_of_the_code() {
+        let old = "# sequential\n\nAn\nidea.\n\n## Decisions\n\n- One\n  two.\n- Six.\n\n## New\n\nText.\n\n\
+                   ## When things go wrong\n\n- **It rains.** Wet,\n  very.\n- **Else.** Dry.\n";
         let new = "# a-b\n\nFILL IN: the idea, and what it shows that no other strategy does.\n\n## Decisions\n\n\
                    - FILL IN: a choice that a reader could have made otherwise, and why it was made so.\n\n## New\n\n\
-                   FILL IN.\n\n## When\n\n- **It rains.** FILL IN.\n- **Else.** FILL IN.\n";
+                   FILL IN.\n\n## When things go wrong\n\nFILL IN: what becomes of the key, of the others, and of the \
+                   process. Of the code of `sequential` it is this:\n\n- **It rains.** Wet,\n  very.\n- **Else.** Dry.\n";
         assert_eq!(readme(old, &name("a-b")), new);
     }
 

@@ -12,6 +12,8 @@ use bench::scaffold::{FILL_IN, LONGEST, Name};
 use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 use tempfile::TempDir;
 
+mod rules;
+
 /// Where this repository is.
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
@@ -134,6 +136,24 @@ fn a_new_strategy_is_whole_from_the_start() {
     assert!(stdout(&tested).contains("test agrees_with_a_plain_loop ... ok"), "{}", stdout(&tested));
     assert_success(&tree.cargo(&format!("clippy --locked --offline -p {name} --all-targets -- -D warnings")));
     assert!(names.iter().all(|name| strategies(&tree.path("impls")).unwrap().iter().any(|known| known == name)));
+
+    for (path, content) in sources(&root().join("results")) {
+        tree.write(Path::new("results").join(path), content);
+    }
+    for rule in [
+        rules::dependencies_are_licensed_from_the_list,
+        rules::dependencies_come_from_the_registry,
+        rules::dependencies_run_one_way,
+        rules::every_crate_takes_the_workspaces_versions_and_lints,
+        rules::every_strategy_is_its_folder,
+        rules::every_strategy_explains_itself,
+        rules::every_strategy_is_short,
+        rules::scripts_are_thin_doors,
+        rules::no_test_is_skipped_and_every_exception_says_why,
+        rules::the_readmes_table_is_that_of_the_run_it_names,
+    ] {
+        rule(tree.dir.path());
+    }
 
     let mut after = tree.sources();
     for name in names {

@@ -1,0 +1,218 @@
+//! The repository's rules that no compiler checks. Each is a function of the folder that the repository is in.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::iter;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use bench::lines;
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+
+/// What a dependency may be licensed under: licences that ask for no more than a notice. One of an `OR` is enough, all
+/// of an `AND` are needed.
+const LICENCES: [&str; 9] = [
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "BSL-1.0",
+    "ISC",
+    "MIT",
+    "Unicode-3.0",
+    "Zlib",
+];
+
+/// Which of the workspace's crates each may use, by folder: dependencies run one way.
+const LAYERS: [(&str, &[&str]); 5] = [
+    ("shared/kernel", &[]),
+    ("shared/worker", &["kernel"]),
+    ("shared/harness", &["kernel", "worker"]),
+    ("impls", &["kernel", "worker", "harness"]),
+    // A strategy is measured as a process. Only the kernel's own speed is measured from inside.
+    ("bench", &["kernel"]),
+];
+
+/// Bounds a strategy's `src/lib.rs`, in lines of code: it is read in one sitting, and copied. A strategy that must be
+/// longer says why in its own manifest, as `package.metadata.fanout.longer-because`.
+const LINES_OF_CODE: usize = 80;
+
+/// What may become of the process in which a key aborts. A strategy's README says which, in these words.
+const DEATHS: [&str; 3] = ["The whole process dies", "Only its process dies", "Its worker dies"];
+
+fn metadata(root: &Path) -> Metadata {
+    MetadataCommand::new().manifest_path(root.join("Cargo.toml")).other_options(["--locked".into()]).exec().unwrap()
+}
+
+fn folder(package: &Package) -> PathBuf {
+    package.manifest_path.parent().unwrap().as_std_path().to_owned()
+}
+
+fn strategies<'a>(root: &Path, metadata: &'a Metadata) -> Vec<&'a Package> {
+    let packages = metadata.workspace_packages().into_iter();
+    let strategies: Vec<_> = packages.filter(|package| folder(package).starts_with(root.join("impls"))).collect();
+    assert!(strategies.len() >= 10, "{}", strategies.len());
+    strategies
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.as_ref().display()))
+}
+
+/// Every file of the project with one of these endings.
+fn files(root: &Path, endings: &[&str]) -> Vec<PathBuf> {
+    fn walk(folder: &Path, endings: &[&str], found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let (path, name) = (entry.path(), entry.file_name().into_string().unwrap());
+            if entry.file_type().unwrap().is_dir() {
+                if name != "target" && name != ".git" && name != "results" {
+                    walk(&path, endings, found);
+                }
+            } else if endings.iter().any(|ending| name.ends_with(ending)) {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(root, endings, &mut found);
+    assert!(!found.is_empty(), "{endings:?}");
+    found
+}
+
+pub(crate) fn dependencies_are_licensed_from_the_list(root: &Path) {
+    let allowed = |licence: &str| LICENCES.contains(&licence.trim_matches(['(', ')', ' ']));
+    for package in &metadata(root).packages {
+        let licence = package.license.as_deref().unwrap_or_else(|| panic!("{} has no licence", package.name));
+        // Some crates still write the old `/` for OR.
+        let licence = licence.replace('/', " OR ");
+        let fine = licence.split(" AND ").all(|part| part.split(" OR ").any(allowed));
+        assert!(fine, "{} is licensed under {licence}", package.name);
+    }
+}
+
+pub(crate) fn dependencies_come_from_the_registry(root: &Path) {
+    for package in &metadata(root).packages {
+        match &package.source {
+            Some(source) => assert!(source.is_crates_io(), "{} comes from {source}", package.name),
+            None => assert!(folder(package).starts_with(root), "{} lies outside the project", package.name),
+        }
+    }
+}
+
+pub(crate) fn dependencies_run_one_way(root: &Path) {
+    let metadata = metadata(root);
+    let members: BTreeSet<_> = metadata.workspace_packages().iter().map(|package| package.name.to_string()).collect();
+    for package in metadata.workspace_packages() {
+        let place = folder(package);
+        let (_, allowed) = LAYERS.iter().find(|(layer, _)| place.starts_with(root.join(layer))).unwrap();
+        for dependency in &package.dependencies {
+            let known = !members.contains(&dependency.name) || allowed.contains(&dependency.name.as_str());
+            assert!(known, "{} must not depend on {}", package.name, dependency.name);
+        }
+    }
+}
+
+pub(crate) fn every_crate_takes_the_workspaces_versions_and_lints(root: &Path) {
+    for package in metadata(root).workspace_packages() {
+        let manifest: toml::Table = read(&package.manifest_path).parse().unwrap();
+        assert_eq!(manifest["lints"]["workspace"].as_bool(), Some(true), "{}", package.name);
+        for key in ["version", "edition", "rust-version", "license"] {
+            assert_eq!(manifest["package"][key]["workspace"].as_bool(), Some(true), "{}: {key}", package.name);
+        }
+        assert!(package.description.is_some(), "{} has no description", package.name);
+        for dependency in &package.dependencies {
+            let table = match dependency.kind {
+                DependencyKind::Development => "dev-dependencies",
+                DependencyKind::Build => "build-dependencies",
+                _ => "dependencies",
+            };
+            let for_targets = manifest.get("target").and_then(toml::Value::as_table);
+            let for_targets =
+                for_targets.into_iter().flat_map(|targets| targets.values().filter_map(toml::Value::as_table));
+            let tables = iter::once(&manifest).chain(for_targets);
+            let shared = tables
+                .filter_map(|tables| tables.get(table)?.get(&dependency.name)?.get("workspace")?.as_bool())
+                .any(|shared| shared);
+            assert!(shared, "{} does not take {} from the workspace", package.name, dependency.name);
+        }
+    }
+}
+
+pub(crate) fn every_strategy_is_its_folder(root: &Path) {
+    for package in strategies(root, &metadata(root)) {
+        let folder = folder(package);
+        assert_eq!(folder.file_name().unwrap(), package.name.as_str());
+        let binaries: Vec<_> = package.targets.iter().filter(|target| target.is_bin()).map(|bin| &*bin.name).collect();
+        assert_eq!(binaries, [package.name.as_str()]);
+        let laws = read(folder.join("tests/laws.rs"));
+        assert!(laws.contains("harness::laws!("), "{} does not run the laws", package.name);
+    }
+}
+
+pub(crate) fn every_strategy_explains_itself(root: &Path) {
+    for package in strategies(root, &metadata(root)) {
+        let folder = folder(package);
+        let readme = read(folder.join("README.md"));
+        assert!(readme.starts_with(&format!("# {}\n", package.name)), "{}: its README's title", package.name);
+        for heading in ["Decisions", "Pick it when", "Not when", "What it costs", "When things go wrong"] {
+            assert!(readme.contains(&format!("\n## {heading}\n")), "{}: no `{heading}` in its README", package.name);
+        }
+        let told = DEATHS.iter().any(|death| readme.contains(death));
+        assert!(told, "{}: its README does not say what a key does that ends its process: {DEATHS:?}", package.name);
+        let balances = !read(folder.join("tests/laws.rs")).contains("does_not_balance");
+        assert!(
+            balances || readme.contains("balance"),
+            "{}: its tests/laws.rs says `does_not_balance`, and its README does not have the word `balance`",
+            package.name
+        );
+        let source = read(folder.join("src/lib.rs"));
+        let documentation: Vec<_> = source.lines().take_while(|line| line.starts_with("//!")).collect();
+        let decided = documentation.iter().any(|line| line.starts_with("//! Decisions: "));
+        assert!(decided, "{}: src/lib.rs does not open with its decisions", package.name);
+    }
+}
+
+pub(crate) fn every_strategy_is_short(root: &Path) {
+    for package in strategies(root, &metadata(root)) {
+        if package.metadata["fanout"]["longer-because"].is_string() {
+            continue;
+        }
+        let source = read(folder(package).join("src/lib.rs"));
+        let code = lines::count(&source).unwrap();
+        assert!(code <= LINES_OF_CODE, "{}: {code} lines of code in src/lib.rs", package.name);
+    }
+}
+
+pub(crate) fn scripts_are_thin_doors(root: &Path) {
+    for script in files(root, &[".sh"]) {
+        let lines = read(&script).lines().count();
+        assert!(lines < 40, "{}: {lines} lines", script.display());
+    }
+}
+
+pub(crate) fn no_test_is_skipped_and_every_exception_says_why(root: &Path) {
+    for source in files(root, &[".rs"]) {
+        let text = read(&source);
+        // Spelled so that this file does not find itself.
+        for (forbidden, why) in
+            [(concat!("#[", "ignore"), "a test is run or removed"), (concat!("#![", "allow"), "use expect")]
+        {
+            assert!(!text.contains(forbidden), "{}: {forbidden}: {why}", source.display());
+        }
+    }
+}
+
+pub(crate) fn the_readmes_table_is_that_of_the_run_it_names(root: &Path) {
+    let readme = read(root.join("README.md"));
+    let (_, link) = readme.split_once("](results/2").expect("the README's table links to its run");
+    let (stamp, _) = link.split_once('/').expect("to its page");
+    let run = root.join(format!("results/2{stamp}"));
+    let compare = Command::new(env!("CARGO_BIN_EXE_compare"))
+        .arg("--splice")
+        .arg(run)
+        .arg("--check")
+        .current_dir(root)
+        .output()
+        .unwrap();
+    assert!(compare.status.success(), "{}", String::from_utf8_lossy(&compare.stderr));
+}
