@@ -503,7 +503,7 @@ fn readme(text: &str, name: &Name) -> String {
         let body = body.trim();
         readme += &format!("\n## {heading}\n\n");
         readme += &match TRUE_OF_THE_CODE.contains(&heading) {
-            true => format!("{FILL_IN}{hint}. Of the code of `{TEMPLATE}` it is this:\n\n{body}\n"),
+            true => format!("{FILL_IN}{hint}. This holds for `{TEMPLATE}`:\n\n{body}\n"),
             false if body.starts_with("- ") => format!("- {FILL_IN}{hint}.\n"),
             false => format!("{FILL_IN}{hint}.\n"),
         };
@@ -553,7 +553,7 @@ mod tests {
         let new = "# a-b\n\nFILL IN: the idea, and what it shows that no other strategy does.\n\n## Decisions\n\n\
                    - FILL IN: a choice that a reader could have made otherwise, and why it was made so.\n\n## New\n\n\
                    FILL IN.\n\n## When things go wrong\n\nFILL IN: what becomes of the key, of the others, and of the \
-                   process. Of the code of `sequential` it is this:\n\n- **It rains.** Wet,\n  very.\n- **Else.** Dry.\n";
+                   process. This holds for `sequential`:\n\n- **It rains.** Wet,\n  very.\n- **Else.** Dry.\n";
         assert_eq!(readme(old, &name("a-b")), new);
     }
 
