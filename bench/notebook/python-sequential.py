@@ -7,9 +7,9 @@ import random
 
 from harness import Key, main
 
-# The cell is executed as a notebook does it, outside of any function. Its names are then looked up in a dictionary for
-# every value: in a function the same loop takes about half as long. New are the generator's seed, and pairs instead of
-# a dict, for the reason that `draw_keys` gives.
+# The cell is executed as a notebook does it, outside of any function. Its names are then looked up in a dictionary
+# for every value, which takes longer than in a function. New are the generator's seed, and pairs instead of a dict,
+# for the reason that `draw_keys` gives.
 EXECUTION = compile(
     """
 for key, (random_value, inner_values) in zip(keys, random_values):
