@@ -121,7 +121,7 @@ fn a_new_strategy_is_whole_from_the_start() {
     for name in names {
         let output = tree.new_strategy(&[name.as_ref()]);
         assert_success(&output);
-        for next in ["src/lib.rs", "README.md", "Cargo.toml"] {
+        for next in ["src/lib.rs", "README.md", "tests/laws.rs", "Cargo.toml"] {
             assert!(stdout(&output).contains(&format!("impls/{name}/{next} ")), "{}", stdout(&output));
         }
         for next in [format!("cargo test -p {name} "), format!("scripts/compare.sh --only {name} ")] {

@@ -173,6 +173,8 @@ pub(crate) fn every_strategy_explains_itself(root: &Path) {
 }
 
 pub(crate) fn every_strategy_is_short(root: &Path) {
+    let said = format!("at most {LINES_OF_CODE} lines of code");
+    assert!(read(root.join("CONTRIBUTING.md")).contains(&said), "CONTRIBUTING.md does not say: {said}");
     for package in strategies(root, &metadata(root)) {
         if package.metadata["fanout"]["longer-because"].is_string() {
             continue;
