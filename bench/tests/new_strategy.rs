@@ -94,7 +94,7 @@ impl Tree {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("new-strategy");
         let mut command = Command::new(env!("CARGO"));
         command.args(arguments.split(' ')).current_dir(self.dir.path()).env("CARGO_TARGET_DIR", target);
-        command.env_remove("FANOUT_WORKERS").stdin(Stdio::null()).output().unwrap()
+        command.env_remove("FANOUT_WORKERS").env("RUSTDOCFLAGS", "-D warnings").stdin(Stdio::null()).output().unwrap()
     }
 }
 
@@ -135,6 +135,7 @@ fn a_new_strategy_is_whole_from_the_start() {
     assert_success(&tested);
     assert!(stdout(&tested).contains("test agrees_with_a_plain_loop ... ok"), "{}", stdout(&tested));
     assert_success(&tree.cargo(&format!("clippy --locked --offline -p {name} --all-targets -- -D warnings")));
+    assert_success(&tree.cargo(&format!("doc --locked --offline -p {name} --no-deps")));
     assert!(names.iter().all(|name| strategies(&tree.path("impls")).unwrap().iter().any(|known| known == name)));
 
     for (path, content) in sources(&root().join("results")) {
