@@ -3,12 +3,13 @@
 //! Decisions: a runtime of our own, since tokio wants CPU-bound work away from I/O; `max_blocking_threads` is the limit
 //! on computations at once that `spawn_blocking`'s documentation asks for, and needs no semaphore when nothing else
 //! uses the runtime; current-thread, because nothing here is async; all threads are made in `start`, where a refused
-//! one can still be told; outcomes come back over a std channel and `Drop` does not wait, because tokio's ways to wait
-//! panic inside another runtime.
+//! one can still be told; outcomes come back over a std channel, and `Drop` waits on a thread of its own, because tokio's
+//! ways to wait panic inside another runtime.
 
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, RwLock, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use kernel::{Context, KeyError, Outcome, Runs, StartError, Strategy, Workload};
@@ -89,8 +90,13 @@ impl<W: Workload> Runs<W> for TokioBlocking {
 
 impl Drop for TokioBlocking {
     fn drop(&mut self) {
-        // Every key is done, so the threads are idle and end at once.
-        if let Some(runtime) = self.runtime.take() {
+        let mut runtime = self.runtime.take();
+        thread::scope(|scope| {
+            // Every key is done, so the threads are idle and end at once.
+            let _refused = thread::Builder::new().spawn_scoped(scope, || drop(runtime.take()));
+        });
+        // Still there if a thread was refused. This detaches the blocking threads, which glibc may crash on.
+        if let Some(runtime) = runtime {
             runtime.shutdown_background();
         }
     }
@@ -100,7 +106,7 @@ impl Drop for TokioBlocking {
 mod tests {
     use std::collections::HashSet;
     use std::num::NonZeroUsize;
-    use std::thread::{self, ThreadId};
+    use std::thread::ThreadId;
 
     use super::*;
 
