@@ -6,10 +6,10 @@ use std::thread;
 use std::time::Duration;
 
 use clap::builder::PossibleValue;
-use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
-use kernel::{Job, Parameters, Rng, Skew};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use kernel::{Fill, Job, Parameters, Rng, Skew, Sum, Wait};
 
-use crate::Fault;
+use crate::{Fault, memory};
 
 /// Overrides the number of workers where no flag does.
 pub(crate) const WORKERS_VARIABLE: &str = "FANOUT_WORKERS";
@@ -29,10 +29,9 @@ Examples:
 
 Exit status: 0 all keys came back whole; 1 some did not, or the strategy could not start; 2 wrong usage.";
 
-/// What may be asked of a strategy.
-#[derive(Debug, Parser)]
-#[command(about = None, long_about = None, max_term_width = 100)]
-pub(crate) struct Options {
+/// What is to be run: the flags of every strategy, and of every program that starts strategies.
+#[derive(Debug, Clone, Args)]
+pub struct JobOptions {
     /// What one key is: `fill` makes its products, `sum` adds them, `wait` sleeps for COUNT microseconds
     #[arg(long, value_enum, default_value_t)]
     pub(crate) workload: WorkloadName,
@@ -43,7 +42,7 @@ pub(crate) struct Options {
 
     /// Values per key, on average [default: 1000000; wait: 1000]
     #[arg(long, value_parser = whole::<u64>, allow_negative_numbers = true)]
-    count: Option<u64>,
+    pub(crate) count: Option<u64>,
 
     /// How KEYS × COUNT is shared out between keys
     #[arg(long, value_enum, default_value_t = Named(Skew::Uniform))]
@@ -60,6 +59,14 @@ pub(crate) struct Options {
     /// How many keys run at once [default: $FANOUT_WORKERS, or the CPUs this process may use]
     #[arg(long, value_name = "N", value_parser = workers, allow_negative_numbers = true)]
     workers: Option<NonZeroUsize>,
+}
+
+/// What may be asked of a strategy.
+#[derive(Debug, Parser)]
+#[command(about = None, long_about = None, max_term_width = 100)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    pub(crate) job: JobOptions,
 
     /// How long one key may run; for strategies that run keys in processes
     #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
@@ -106,6 +113,13 @@ impl WorkloadName {
             WorkloadName::Wait => "wait",
         }
     }
+
+    fn default_count(self) -> u64 {
+        match self {
+            WorkloadName::Fill | WorkloadName::Sum => 1_000_000,
+            WorkloadName::Wait => 1_000,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -142,7 +156,7 @@ impl ValueEnum for Named<Rng> {
 }
 
 /// The name of a skew in flags and reports.
-pub(crate) fn skew_name(skew: Skew) -> &'static str {
+pub fn skew_name(skew: Skew) -> &'static str {
     match skew {
         Skew::Uniform => "uniform",
         Skew::Zipf => "zipf",
@@ -152,7 +166,7 @@ pub(crate) fn skew_name(skew: Skew) -> &'static str {
 }
 
 /// The name of a generator in flags and reports.
-pub(crate) fn rng_name(rng: Rng) -> &'static str {
+pub fn rng_name(rng: Rng) -> &'static str {
     match rng {
         Rng::Xoshiro => "xoshiro",
         Rng::Mt19937 => "mt19937",
@@ -186,35 +200,72 @@ impl Options {
         if self.dump && self.format == Format::Json {
             return Err(Usage::wrong("--dump and --format json both want standard output: give one of them"));
         }
-        if !self.fault.is_empty() && self.workload != WorkloadName::Fill {
+        if !self.fault.is_empty() && self.job.workload != WorkloadName::Fill {
             return Err(Usage::wrong("--fault needs --workload fill"));
         }
-        if let Some(fault) = self.fault.iter().find(|fault| fault.key >= self.keys) {
-            return Err(Usage::wrong(&format!("--fault {}: there is no such key in --keys {}", fault.key, self.keys)));
+        if let Some(fault) = self.fault.iter().find(|fault| fault.key >= self.job.keys) {
+            return Err(Usage::wrong(&format!(
+                "--fault {}: there is no such key in --keys {}",
+                fault.key, self.job.keys
+            )));
         }
         Ok(())
     }
+}
 
+impl JobOptions {
     /// The job that is asked for.
-    pub(crate) fn job(&self) -> Result<Job, Usage> {
-        let default = if self.workload == WorkloadName::Wait { 1_000 } else { 1_000_000 };
+    ///
+    /// # Errors
+    ///
+    /// Which flags are out of range, in one line.
+    pub fn job(&self) -> Result<Job, String> {
         let (Named(skew), Named(rng)) = (self.skew, self.rng);
-        let parameters =
-            Parameters { keys: self.keys, count: self.count.unwrap_or(default), skew, rng, seed: self.seed };
-        Job::new(parameters).map_err(|error| Usage::wrong(&format!("--keys and --count are out of range: {error}")))
+        let count = self.count.unwrap_or(self.workload.default_count());
+        let parameters = Parameters { keys: self.keys, count, skew, rng, seed: self.seed };
+        Job::new(parameters).map_err(|error| format!("--keys and --count are out of range: {error}"))
+    }
+
+    /// Refuses outputs that are more than the memory there is now, before anything starts.
+    ///
+    /// # Errors
+    ///
+    /// What they need and what there is, in one line; or what [`job`](JobOptions::job) says.
+    pub fn fits(&self) -> Result<(), String> {
+        let job = self.job()?;
+        let fits = match self.workload {
+            WorkloadName::Fill => memory::check(&Fill(job)),
+            WorkloadName::Sum => memory::check(&Sum(job)),
+            WorkloadName::Wait => memory::check(&Wait(job)),
+        };
+        fits.map_err(|error| error.to_string())
     }
 
     /// How many keys run at once: the flag, else the variable, else the CPUs that affinity and quota leave to this
     /// process; never more than there are keys.
-    pub(crate) fn workers(&self) -> Result<NonZeroUsize, Usage> {
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the variable, in one line.
+    pub fn workers(&self) -> Result<NonZeroUsize, String> {
         let asked = match (self.workers, env::var_os(WORKERS_VARIABLE)) {
             (Some(workers), _) => workers,
-            (None, Some(text)) => workers(&text.to_string_lossy()).map_err(|expected| {
-                Usage::wrong(&format!("the environment variable {WORKERS_VARIABLE} is {text:?}: {expected}"))
-            })?,
+            (None, Some(text)) => workers(&text.to_string_lossy())
+                .map_err(|expected| format!("the environment variable {WORKERS_VARIABLE} is {text:?}: {expected}"))?,
             (None, None) => thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         };
         Ok(NonZeroUsize::new(self.keys).map_or(asked, |keys| asked.min(keys)))
+    }
+
+    /// The same with a tenth of the values, unless a number of them was asked for.
+    pub fn quick(self) -> Self {
+        let count = self.count.unwrap_or(self.workload.default_count() / 10);
+        JobOptions { count: Some(count), ..self }
+    }
+
+    /// The name of the workload, as in the flag.
+    pub fn workload(&self) -> &'static str {
+        self.workload.name()
     }
 }
 
@@ -231,16 +282,21 @@ impl Usage {
     }
 
     fn from_clap(error: clap::Error) -> Self {
-        if !error.use_stderr() {
-            return Usage { text: error.to_string(), status: 0 };
+        match error.use_stderr() {
+            false => Usage { text: error.to_string(), status: 0 },
+            true => Usage { text: format!("{}\n", one_line(&error)), status: 2 },
         }
-        // The message, its values and its tip, without the advice to read the help.
-        let rendered = error.to_string();
-        let lines = rendered.lines().map(str::trim).filter(|line| !line.is_empty());
-        let told: Vec<&str> =
-            lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more")).collect();
-        Usage { text: format!("{}\n", told.join("; ")), status: 2 }
     }
+}
+
+/// What is wrong with a command line: the message, the values that are allowed and the tip, without the advice to read
+/// the help.
+pub fn one_line(error: &clap::Error) -> String {
+    let rendered = error.to_string();
+    let lines = rendered.lines().map(str::trim).filter(|line| !line.is_empty());
+    let told = lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
+    // A line that ends in a colon announces the next.
+    told.collect::<Vec<_>>().join("; ").replace(":; ", ": ")
 }
 
 /// A whole number of type `T`.

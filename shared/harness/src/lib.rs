@@ -13,5 +13,6 @@ mod memory;
 mod report;
 mod run;
 
+pub use cli::{JobOptions, one_line, rng_name, skew_name};
 pub use fault::{Fault, FaultKind, Faulty};
 pub use run::main;

@@ -40,12 +40,12 @@ fn dispatch<S>(name: &str, options: &Options) -> Result<ExitCode, Usage>
 where
     S: Runs<Fill> + Runs<Sum> + Runs<Wait> + Runs<Faulty>,
 {
-    let job = options.job()?;
-    let workers = options.workers()?;
+    let job = options.job.job().map_err(|message| Usage::wrong(&message))?;
+    let workers = options.job.workers().map_err(|message| Usage::wrong(&message))?;
     let parameters = job.parameters();
     let report = Report {
         strategy: name.to_owned(),
-        workload: options.workload.name(),
+        workload: options.job.workload.name(),
         keys: parameters.keys,
         count: parameters.count,
         skew: skew_name(parameters.skew),
@@ -61,7 +61,7 @@ where
         failed: Vec::new(),
         digest: None,
     };
-    match options.workload {
+    match options.job.workload {
         WorkloadName::Fill if !options.fault.is_empty() => {
             run::<S, _>(options, workers, Faulty { fill: Fill(job), faults: options.fault.clone() }, report)
         }
