@@ -11,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use bench::answer::{Answer, Reference};
 use bench::building;
 use bench::contender::{self, Contender, SEQUENTIAL};
+use bench::interrupt::Interrupt;
 use bench::job::Job;
 use bench::process;
 use criterion::{Criterion, SamplingMode, Throughput};
@@ -37,7 +38,9 @@ fn main() -> ExitCode {
 fn run(criterion: &mut Criterion) -> Result<usize> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("bench has a parent")?;
     let names = contender::select(&contender::strategies(&root.join("impls"))?, &[])?;
-    let executables = building::build(root, &names)?;
+    // A Ctrl-C ends this whole program.
+    let (_held, interrupt) = Interrupt::channel();
+    let executables = building::build(root, &names, &interrupt)?;
     let contender = |name: &String| {
         let path = executables.get(name).with_context(|| format!("{name} did not build"))?;
         anyhow::Ok(Contender::program(path, name))

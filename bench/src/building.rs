@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 use std::env;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
+use cargo_metadata::camino::Utf8Path;
 use cargo_metadata::{Message, MetadataCommand, PackageId};
+
+use crate::interrupt::Interrupt;
+use crate::process;
 
 /// Why there is nothing to measure.
 #[derive(Debug, thiserror::Error)]
@@ -29,19 +33,30 @@ pub enum BuildError {
 /// that came out by name. A package that does not compile is not among them; the others still are.
 ///
 /// One go, so that all are built from the same dependencies with the same features.
-pub fn build(root: &Path, names: &[String]) -> Result<BTreeMap<String, PathBuf>, BuildError> {
+pub fn build(root: &Path, names: &[String], interrupt: &Interrupt) -> Result<BTreeMap<String, PathBuf>, BuildError> {
     let metadata = MetadataCommand::new().current_dir(root).no_deps().other_options(["--locked".to_owned()]).exec()?;
     let release = metadata.target_directory.join("release");
-    // By id, not by name: a strategy may depend on a crate that is called the same, and cargo asks which of the two is
-    // meant.
+    // A strategy may depend on a crate that is called the same: what a member made is told by its id.
     let members = metadata.workspace_packages().into_iter().filter(|package| names.contains(&package.name));
     let members: BTreeMap<PackageId, String> =
         members.map(|package| (package.id.clone(), package.name.to_string())).collect();
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(["build", "--release", "--locked", "--keep-going", "--message-format", "json-render-diagnostics"]);
-    command.args(members.keys().flat_map(|id| ["-p", &id.repr]));
-    command.current_dir(root).stdin(Stdio::null()).stdout(Stdio::piped());
+    // Of the whole workspace, by program: `-p NAME` would be ambiguous then, and with `-p` the features of dependencies would
+    // be those of the selected packages, so that all would be built again for another selection.
+    command.args(names.iter().flat_map(|name| ["--bin", name]));
+    command.current_dir(root).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(process::shown());
     let mut cargo = command.spawn()?;
+    process::pass_on(&mut cargo);
+    process::interruptible(cargo.id(), interrupt, || executables(&mut cargo, &members, &release))
+}
+
+/// What cargo says that it has made of `members`, which are to be in `release`.
+fn executables(
+    cargo: &mut Child,
+    members: &BTreeMap<PackageId, String>,
+    release: &Utf8Path,
+) -> Result<BTreeMap<String, PathBuf>, BuildError> {
     let messages = cargo.stdout.take().ok_or_else(|| io::Error::other("no pipe to cargo"))?;
     let mut built = BTreeMap::new();
     let mut started = false;
@@ -49,7 +64,7 @@ pub fn build(root: &Path, names: &[String]) -> Result<BTreeMap<String, PathBuf>,
         started = true;
         let Message::CompilerArtifact(artifact) = message? else { continue };
         let Some(executable) = artifact.executable else { continue };
-        if artifact.profile.debug_assertions || executable.parent() != Some(&release) {
+        if artifact.profile.debug_assertions || executable.parent() != Some(release) {
             return Err(BuildError::NotRelease(executable.into_std_path_buf()));
         }
         if let Some(name) = members.get(&artifact.package_id)

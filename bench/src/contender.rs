@@ -81,9 +81,13 @@ pub fn strategies(impls: &Path) -> io::Result<Vec<String>> {
     names(impls, |path| path.join("Cargo.toml").is_file())
 }
 
-/// Names of the executable files in `dir`, sorted.
+/// Programs that are carried to another machine along with the strategies, and are none: this package's own, and the timer.
+/// A program of any other name is taken for a strategy, so that one which does not even start is a failed row.
+const CARRIED_ALONG: [&str; 3] = ["compare", "new-strategy", "hyperfine"];
+
+/// Names of the strategies among the executable files in `dir`, sorted.
 pub fn programs(dir: &Path) -> io::Result<Vec<String>> {
-    names(dir, is_executable)
+    names(dir, |path| is_executable(path) && !CARRIED_ALONG.iter().any(|name| path.ends_with(name)))
 }
 
 fn names(dir: &Path, wanted: impl Fn(&Path) -> bool) -> io::Result<Vec<String>> {
@@ -101,14 +105,15 @@ fn names(dir: &Path, wanted: impl Fn(&Path) -> bool) -> io::Result<Vec<String>> 
     Ok(names)
 }
 
+/// Whether this user may run it, as far as its permissions tell.
 #[cfg(unix)]
-fn is_executable(path: &Path) -> bool {
+pub(crate) fn is_executable(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(not(unix))]
-fn is_executable(path: &Path) -> bool {
+pub(crate) fn is_executable(path: &Path) -> bool {
     path.is_file()
 }
 
@@ -193,6 +198,20 @@ mod tests {
         }
         fs::write(impls.path().join("clippy.toml"), "").unwrap();
         assert_eq!(strategies(impls.path()).unwrap(), ["a", "b"]);
+    }
+
+    #[test]
+    fn what_is_carried_along_is_no_strategy() {
+        use std::os::unix::fs::PermissionsExt;
+        let manifest: toml::Table = include_str!("../Cargo.toml").parse().unwrap();
+        let own = manifest["bin"].as_array().unwrap().iter().map(|bin| bin["name"].as_str().unwrap());
+        let dir = tempfile::tempdir().unwrap();
+        for name in own.chain(["hyperfine", "b", "a"]) {
+            fs::write(dir.path().join(name), "").unwrap();
+            fs::set_permissions(dir.path().join(name), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        fs::write(dir.path().join("a.d"), "").unwrap();
+        assert_eq!(programs(dir.path()).unwrap(), ["a", "b"]);
     }
 
     #[test]

@@ -74,29 +74,31 @@ pub fn find(
     }))
 }
 
-/// Makes it, in place of what there was. What pip and venv say when they fail goes to `tell`.
+/// Makes it, in place of what there was; what pip needs meanwhile is in `temporary`. What pip and venv say when they fail
+/// goes to `tell`.
 pub fn make(
     root: &Path,
+    temporary: &Path,
     python: &str,
     interrupt: &Interrupt,
-    tell: impl Fn(&str),
+    tell: impl Fn(String),
 ) -> Result<Result<Environment, Missing>, Interrupted> {
     let (hash, version) = match origin(root, python, interrupt)? {
         Ok(origin) => origin,
         Err(missing) => return Ok(Err(missing)),
     };
     let mut venv = Command::new(python);
-    venv.args(["-m", "venv", "--clear", PLACE]).current_dir(root);
+    venv.args(["-m", "venv", "--clear", PLACE]).current_dir(root).env("TMPDIR", temporary);
     if let Err(why) = succeeded(venv, interrupt)? {
-        tell(&why);
+        tell(why);
         return Ok(Err(Missing::Venv(shown(python))));
     }
     let mut pip = Command::new(root.join(INTERPRETER));
     // Wheels alone: building numpy would take a compiler and half an hour.
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"]);
-    pip.args(["--require-hashes", "-r", "requirements.txt"]).current_dir(root.join(FOLDER));
+    pip.args(["--require-hashes", "-r", "requirements.txt"]).current_dir(root.join(FOLDER)).env("TMPDIR", temporary);
     if let Err(why) = succeeded(pip, interrupt)? {
-        tell(&why);
+        tell(why);
         return Ok(Err(Missing::Packages));
     }
     // Neither backups nor searches have any business in it: https://bford.info/cachedir/

@@ -9,13 +9,24 @@ use crate::record::{Ended, RecordError, Run, write_whole};
 use crate::standings::Standings;
 use crate::table::{Align, markdown};
 
-/// Remakes `README.md` in `results` from the folders of runs found there, the newest first.
+/// A folder of a run by its name, or why it cannot be read.
+pub type Entry = (String, Result<Run, String>);
+
+/// Remakes `README.md` in `results` from the folders of runs found there, the newest first. A folder that cannot be read is
+/// a line that says why: it must not take the others with it.
 pub fn write(results: &Path) -> Result<(), RecordError> {
-    let mut runs = Vec::new();
-    for name in folders(results).map_err(|source| RecordError::Io { path: results.to_owned(), source })? {
-        runs.push((Run::read(&results.join(&name))?, name));
-    }
-    write_whole(&results.join("README.md"), render(&runs).as_bytes())
+    let names = folders(results).map_err(RecordError::io(results))?;
+    let read = |name: String| {
+        let run = Run::read(&results.join(&name)).map_err(|error| within(results, &error));
+        (name, run)
+    };
+    let entries: Vec<Entry> = names.into_iter().map(read).collect();
+    write_whole(&results.join("README.md"), render(&entries).as_bytes())
+}
+
+/// An error as the index may show it: with paths below `results`, since an index is published.
+fn within(results: &Path, error: &RecordError) -> String {
+    error.to_string().replace(&format!("{}/", results.display()), "")
 }
 
 /// Names of the folders that hold a plan, the newest first.
@@ -32,16 +43,22 @@ fn folders(results: &Path) -> io::Result<Vec<String>> {
 }
 
 /// The index.
-pub fn render(runs: &[(Run, String)]) -> String {
+pub fn render(entries: &[Entry]) -> String {
     let columns = [
         ("run", Align::Left),
         ("job", Align::Left),
         ("machine", Align::Left),
-        ("commit", Align::Left),
         ("rounds", Align::Right),
         ("fastest", Align::Left),
     ];
-    let row = |(run, name): &(Run, String)| {
+    let row = |(name, run): &Entry| {
+        let run = match run {
+            Ok(run) => run,
+            Err(why) => {
+                let nothing = number::NOTHING.to_owned();
+                return vec![name.clone(), format!("unreadable: {why}"), nothing.clone(), nothing.clone(), nothing];
+            }
+        };
         let fastest = Standings::of(run).rows.first().map(|row| format!("{}, {}", row.name, number::time(row.cold)));
         let planned = run.plan.rounds;
         let rounds = match run.plan.ended {
@@ -51,13 +68,12 @@ pub fn render(runs: &[(Run, String)]) -> String {
         vec![
             format!("[{name}]({name}/README.md)"),
             page::title(&run.plan),
-            run.machine.line(),
-            run.machine.commit_line(),
+            run.machine.short_line(),
             rounds,
             fastest.unwrap_or_else(|| number::NOTHING.to_owned()),
         ]
     };
-    let rows: Vec<Vec<String>> = runs.iter().map(row).collect();
+    let rows: Vec<Vec<String>> = entries.iter().map(row).collect();
     format!(
         "# Results\n\nOne folder per run, never overwritten. This index is made by `compare` from the folders.\n\n{}",
         markdown(&columns, &rows)

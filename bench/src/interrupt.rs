@@ -1,11 +1,14 @@
 //! The signal that ends a run early.
 
-use std::sync::{Mutex, PoisonError};
+use std::ffi::c_int;
+use std::{io, thread};
 
 use crossbeam::channel::{Receiver, Sender, bounded};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
-/// SIGINT or SIGTERM, once it has come: a channel on which nothing is ever sent, and which closes with the signal, so that
-/// everybody who waits for something else can wait for it too.
+/// SIGINT, SIGTERM or SIGHUP, once it has come: a channel on which nothing is ever sent, and which closes with the signal,
+/// so that everybody who waits for something else can wait for it too.
 #[derive(Clone, Debug)]
 pub struct Interrupt {
     closes: Receiver<std::convert::Infallible>,
@@ -17,11 +20,21 @@ pub struct Interrupt {
 pub struct Interrupted;
 
 impl Interrupt {
-    /// Listens for SIGINT and SIGTERM from now on; once per process.
-    pub fn listen() -> Result<Interrupt, ctrlc::Error> {
+    /// Listens from now on; once per process. A signal that is ignored stays ignored: under `nohup` a run outlives its
+    /// terminal, and in the background of a script it outlives a Ctrl-C.
+    ///
+    /// # Errors
+    ///
+    /// If the system takes no handler, or has no thread to wait for signals.
+    pub fn listen() -> io::Result<Interrupt> {
         let (held, interrupt) = Interrupt::channel();
-        let held = Mutex::new(Some(held));
-        ctrlc::set_handler(move || drop(held.lock().unwrap_or_else(PoisonError::into_inner).take()))?;
+        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !is_ignored(*signal)))?;
+        thread::Builder::new().spawn(move || {
+            signals.forever().next();
+            drop(held);
+            // Further ones change nothing: the run is ending already.
+            signals.forever().for_each(drop);
+        })?;
         Ok(interrupt)
     }
 
@@ -43,4 +56,17 @@ impl Interrupt {
     pub fn closes(&self) -> &Receiver<std::convert::Infallible> {
         &self.closes
     }
+}
+
+/// Whether this process was started with the signal ignored.
+#[cfg(target_os = "linux")]
+fn is_ignored(signal: c_int) -> bool {
+    let status = procfs::process::Process::myself().and_then(|process| process.status());
+    status.is_ok_and(|status| status.sigign >> (signal - 1) & 1 == 1)
+}
+
+/// It cannot be asked here without `unsafe`. A hangup is left as it is found, which is what `nohup` needs.
+#[cfg(not(target_os = "linux"))]
+fn is_ignored(signal: c_int) -> bool {
+    signal == SIGHUP
 }

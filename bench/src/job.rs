@@ -1,9 +1,10 @@
 //! The flags that every contender gets.
 
+use harness::{JobOptions, rng_name, skew_name};
 use serde::{Deserialize, Serialize};
 
-/// The job to be timed. Workloads, skews and generators are plain names here: the strategies know which there are, so a
-/// new one needs no change in this crate, and an unknown one is refused by `sequential` before anything is timed.
+/// The job to be timed. Workloads, skews and generators are plain names here: the harness knows which there are, so a new
+/// one needs no change in this crate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
     /// What one key is.
@@ -23,6 +24,30 @@ pub struct Job {
 }
 
 impl Job {
+    /// What the flags ask for, with nothing left open.
+    ///
+    /// # Errors
+    ///
+    /// Which flag is out of range, in one line; also if the outputs are more than the memory there is, which every
+    /// strategy would say of itself, but only once it is built.
+    pub fn asked_for(options: &JobOptions) -> Result<Job, String> {
+        let job = options.job()?;
+        let parameters = job.parameters();
+        if parameters.keys == 0 {
+            return Err("--keys 0: there is nothing to time; expected a whole number from 1".to_owned());
+        }
+        options.fits()?;
+        Ok(Job {
+            workload: options.workload().to_owned(),
+            keys: parameters.keys as u64,
+            count: parameters.count,
+            skew: skew_name(parameters.skew).to_owned(),
+            rng: rng_name(parameters.rng).to_owned(),
+            seed: parameters.seed,
+            workers: options.workers()?.get(),
+        })
+    }
+
     /// Every flag, spelled out, so that no contender's default and no environment variable decides anything.
     pub fn flags(&self) -> Vec<String> {
         [

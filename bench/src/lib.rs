@@ -17,10 +17,12 @@
 //! - [`standings`]: the rows in order of their time, with ranks.
 //! - [`porting`]: what each program of the notebook gains in Rust.
 //! - [`table`], [`page`], [`index`], [`splice`]: what people read.
+//! - [`tell`]: what is said on the way, to whoever listens.
 //!
 //! Apart from a run, [`scaffold`]: a new strategy, made from `sequential`.
 //!
 //! Tables are a pure function of the files of a run: remaking them gives the same bytes.
+#![warn(clippy::print_stdout, clippy::print_stderr, reason = "they panic once nobody reads; see tell.rs")]
 
 pub mod answer;
 pub mod building;
@@ -45,3 +47,4 @@ pub mod splice;
 pub mod standings;
 pub mod stats;
 pub mod table;
+pub mod tell;

@@ -53,6 +53,9 @@ pub struct Machine {
     /// What ran the programs of the notebook, if the run has any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub python: Option<Python>,
+    /// Another compare ran at some time of this run.
+    #[serde(default)]
+    pub another_compare: bool,
 }
 
 /// What ran the programs of the notebook.
@@ -84,10 +87,52 @@ pub struct Activity {
     pub ticks: u64,
     /// Those of them that the hypervisor gave to somebody else.
     pub stolen_ticks: u64,
+    /// Those in which a processor of this machine did something, for anybody.
+    #[serde(default)]
+    pub busy_ticks: u64,
+    /// Those of them that went to this process and to all that it has started and waited for.
+    #[serde(default)]
+    pub own_ticks: u64,
 }
 
-/// A load that leaves too little of the machine: half a thread per processor.
-const HIGH_LOAD: f64 = 0.5;
+/// What others did between two looks at the machine, in shares of the time of all its processors.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Others {
+    /// Other processes of this machine, and its kernel by itself.
+    pub busy: f64,
+    /// Other machines of the same hypervisor.
+    pub stolen: f64,
+}
+
+impl Activity {
+    /// What others did from then until `now`; `None` where too little time has passed to tell. What this process has
+    /// started counts as its own once it has ended, so no child may be running at either look.
+    pub fn others_until(&self, now: &Activity) -> Option<Others> {
+        /// A tick is a sample: who happens to run then has all of it. Over this many the error is a percent or two.
+        const TOO_FEW: u64 = 100;
+        let passed = |ticks: fn(&Activity) -> u64| ticks(now).saturating_sub(ticks(self));
+        let all = Some(passed(|it| it.ticks)).filter(|all| *all >= TOO_FEW)? as f64;
+        let busy = passed(|it| it.busy_ticks).saturating_sub(passed(|it| it.own_ticks));
+        Some(Others { busy: busy as f64 / all, stolen: passed(|it| it.stolen_ticks) as f64 / all })
+    }
+}
+
+impl Others {
+    /// Whether figures that were taken meanwhile are doubtful.
+    pub fn disturb(&self) -> bool {
+        self.busy > HIGH_OTHERS || self.stolen > HIGH_STEAL
+    }
+
+    /// In words: who used how much.
+    pub fn used(&self) -> String {
+        let (busy, stolen) = (number::percent(self.busy), number::percent(self.stolen));
+        format!("other programs used {busy} of the processors, and the hypervisor took {stolen}")
+    }
+}
+
+/// A share of others' time that shows in a median. The kernel's own work for a run, such as taking back what a process of
+/// 800 MB had, is not billed to any process, and is less than this.
+const HIGH_OTHERS: f64 = 0.05;
 
 /// A share of stolen time that shows in a median.
 const HIGH_STEAL: f64 = 0.01;
@@ -119,6 +164,7 @@ impl Machine {
             lockfile_xxh3: fs::read(root.join("Cargo.lock")).ok().map(|lock| format!("{:032x}", xxh3_128(&lock))),
             hyperfine,
             python: None,
+            another_compare: false,
         }
     }
 
@@ -135,13 +181,8 @@ impl Machine {
         if self.governors.iter().any(|governor| governor == "powersave") {
             warnings.push("the frequency governor is `powersave`: times depend on what ran just before".to_owned());
         }
-        if let Some(before) = self.before
-            && f64::from(before.load) > HIGH_LOAD * self.cpus_available as f64
-        {
-            warnings.push(format!("the load was {:.2} before anything was started: others ran here too", before.load));
-        }
-        if let Some(stolen) = self.stolen().filter(|stolen| *stolen > HIGH_STEAL) {
-            warnings.push(format!("the hypervisor took {} of the time away", number::percent(stolen)));
+        if self.another_compare {
+            warnings.push("another compare ran on this machine: each disturbs the figures of the other".to_owned());
         }
         if self.dirty == Some(true) {
             warnings.push("the tree was changed after the commit: these times are not that commit's".to_owned());
@@ -149,16 +190,21 @@ impl Machine {
         warnings
     }
 
-    /// Two cores of what: the line below a headline table.
+    /// Two cores of what, with the system: the line below a headline table.
     pub fn line(&self) -> String {
+        let huge_pages = self.huge_pages.as_deref().unwrap_or(number::NOTHING);
+        format!("{}, {}, huge pages: {huge_pages}", self.short_line(), self.system)
+    }
+
+    /// Two cores of what.
+    pub fn short_line(&self) -> String {
         let cpu = self.cpu.as_deref().unwrap_or("unknown processor");
         let cpus = match self.cpus_online {
             Some(online) if online != self.cpus_available => format!("{} of {online} CPUs", self.cpus_available),
             _ if self.cpus_available == 1 => "1 CPU".to_owned(),
             _ => format!("{} CPUs", self.cpus_available),
         };
-        let huge_pages = self.huge_pages.as_deref().unwrap_or(number::NOTHING);
-        format!("{cpu}, {cpus}, {}, huge pages: {huge_pages}", self.system)
+        format!("{cpu}, {cpus}")
     }
 
     /// The commit as tables show it.
@@ -262,10 +308,17 @@ mod platform {
 
     pub(super) fn activity() -> Option<Activity> {
         let total = procfs::KernelStats::current().ok()?.total;
-        let stolen = total.steal.unwrap_or(0);
-        let others = [total.iowait, total.irq, total.softirq].into_iter().flatten().sum::<u64>();
-        let ticks = total.user + total.nice + total.system + total.idle + others + stolen;
-        Some(Activity { load: procfs::LoadAverage::current().ok()?.one, ticks, stolen_ticks: stolen })
+        let stolen_ticks = total.steal.unwrap_or(0);
+        let interrupts = [total.irq, total.softirq].into_iter().flatten().sum::<u64>();
+        let busy_ticks = total.user + total.nice + total.system + interrupts;
+        let own = procfs::process::Process::myself().ok()?.stat().ok()?;
+        Some(Activity {
+            load: procfs::LoadAverage::current().ok()?.one,
+            ticks: busy_ticks + total.idle + total.iowait.unwrap_or(0) + stolen_ticks,
+            stolen_ticks,
+            busy_ticks,
+            own_ticks: own.utime + own.stime + (own.cutime + own.cstime).unsigned_abs(),
+        })
     }
 }
 
@@ -308,8 +361,8 @@ mod tests {
             huge_pages: Some("madvise".into()),
             memory_bytes: Some(8 << 30),
             system: "Linux 6.1.0 x86_64".into(),
-            before: Some(Activity { load: 0.1, ticks: 1000, stolen_ticks: 0 }),
-            after: Some(Activity { load: 2.0, ticks: 2000, stolen_ticks: 5 }),
+            before: Some(Activity { load: 0.1, ticks: 1000, stolen_ticks: 0, busy_ticks: 500, own_ticks: 400 }),
+            after: Some(Activity { load: 2.0, ticks: 2000, stolen_ticks: 5, busy_ticks: 1300, own_ticks: 1180 }),
             rustc: None,
             profile: None,
             rustflags: None,
@@ -318,6 +371,7 @@ mod tests {
             lockfile_xxh3: None,
             hyperfine: "hyperfine 1.20.0".into(),
             python: None,
+            another_compare: false,
         }
     }
 
@@ -329,18 +383,37 @@ mod tests {
     }
 
     #[test]
-    fn a_busy_laptop_is_warned_about() {
-        let busy = Machine {
-            governors: vec!["performance".into(), "powersave".into()],
-            before: Some(Activity { load: 3.5, ticks: 1000, stolen_ticks: 0 }),
-            after: Some(Activity { load: 2.0, ticks: 2000, stolen_ticks: 50 }),
-            dirty: Some(true),
-            ..quiet()
-        };
-        let warnings = busy.warnings().join("\n");
-        for word in ["powersave", "3.50", "5.0 %", "changed"] {
+    fn a_laptop_with_changes_is_warned_about() {
+        let laptop =
+            Machine { governors: vec!["performance".into(), "powersave".into()], dirty: Some(true), ..quiet() };
+        let warnings = laptop.warnings().join("\n");
+        for word in ["powersave", "changed"] {
             assert!(warnings.contains(word), "{word} is not in: {warnings}");
         }
+    }
+
+    #[test]
+    fn what_others_did_is_told_from_what_the_run_did() {
+        let (before, after) = (quiet().before.unwrap(), quiet().after.unwrap());
+        let others = before.others_until(&after).unwrap();
+        assert_eq!(others, Others { busy: 0.02, stolen: 0.005 });
+        assert!(!others.disturb());
+        let neighbour = Activity { busy_ticks: after.busy_ticks + 100, ..after };
+        assert!(before.others_until(&neighbour).unwrap().disturb());
+        let hypervisor = Activity { stolen_ticks: after.stolen_ticks + 100, ..after };
+        assert!(before.others_until(&hypervisor).unwrap().disturb());
+        assert_eq!(before.others_until(&Activity { ticks: before.ticks + 9, ..after }), None, "too soon to tell");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_a_child_did_is_ours_once_it_has_ended() {
+        let before = activity().unwrap();
+        let burn = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done";
+        assert!(Command::new("sh").args(["-c", burn]).status().unwrap().success());
+        let after = activity().unwrap();
+        assert!(after.own_ticks - before.own_ticks > 10, "{before:?} {after:?}");
+        assert!(after.busy_ticks > before.busy_ticks, "{before:?} {after:?}");
     }
 
     #[test]

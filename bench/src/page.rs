@@ -5,12 +5,13 @@ use std::path::Path;
 
 use crate::answer::Answer;
 use crate::contender::SEQUENTIAL;
+use crate::machine::Others;
 use crate::memory::{Footprint, Peak};
 use crate::number::{self, NOTHING};
 use crate::porting;
 use crate::record::{Ended, Measured, Plan, RecordError, Row, Run, Stage, write_whole};
 use crate::standings::{Noise, Standing, Standings};
-use crate::stats::{PAIRS_FOR_AN_INTERVAL, Ratio};
+use crate::stats::{self, PAIRS_FOR_AN_INTERVAL, Ratio};
 use crate::table::{Align, markdown};
 
 /// Remakes `README.md` in the folder of a run from the other files in it.
@@ -28,9 +29,10 @@ pub fn render(run: &Run) -> String {
     for warning in warnings(run) {
         page += &format!("> **Warning:** {warning}.\n\n");
     }
-    page += &cold_table(run, &standings);
+    page += &main_table(&standings);
     page += HOW_TO_READ;
     page += &porting_section(run);
+    page += &use_table(run, &standings);
     page += &warm_table(&standings);
     page += &failed_table(run);
     page += &not_measured_table(run);
@@ -55,8 +57,45 @@ pub fn warnings(run: &Run) -> Vec<String> {
             "fewer than {PAIRS_FOR_AN_INTERVAL} rounds: the intervals are narrower than 95 %, and ranks mean little"
         ));
     }
+    for (row, measured) in run.plan.rows.iter().zip(&run.measured) {
+        let planned = (row.rounds as usize).min(complete);
+        if measured.failure.is_none() && row.not_measured.is_none() && measured.cold.len() < planned {
+            let had = measured.cold.len();
+            warnings
+                .push(format!("of {planned} cold runs of {}, {had} were recorded: its median is of those", row.name));
+        }
+    }
+    warnings.extend(disturbances(run));
     warnings.extend(run.machine.warnings());
     warnings
+}
+
+/// What others did on this machine during the rounds.
+fn disturbances(run: &Run) -> Vec<String> {
+    let looks: Vec<(u32, Others)> =
+        run.complete.iter().filter_map(|(number, round)| Some((*number, round.others?))).collect();
+    if looks.is_empty() && !run.complete.is_empty() {
+        return vec!["what else ran on the machine during the rounds is not known".to_owned()];
+    }
+    let disturbed: Vec<_> = looks.into_iter().filter(|(_, others)| others.disturb()).collect();
+    if disturbed.is_empty() {
+        return Vec::new();
+    }
+    let most = |share: fn(&Others) -> f64| disturbed.iter().map(|(_, others)| share(others)).fold(0.0, f64::max);
+    let most = Others { busy: most(|others| others.busy), stolen: most(|others| others.stolen) };
+    let rounds: Vec<u32> = disturbed.iter().map(|(number, _)| *number).collect();
+    let were = if rounds.len() == 1 { "round" } else { "rounds" };
+    vec![format!("{were} {} disturbed: at the most, {}", ranges(&rounds), most.used())]
+}
+
+/// Numbers in order, the neighbours among them as one: `1–3, 7`.
+fn ranges(numbers: &[u32]) -> String {
+    let runs = numbers.chunk_by(|a, b| a + 1 == *b);
+    let shown = runs.map(|run| match run {
+        [first, .., last] => format!("{first}–{last}"),
+        _ => run.iter().map(u32::to_string).collect(),
+    });
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 /// Whether any row failed.
@@ -82,71 +121,91 @@ pub fn title(plan: &Plan) -> String {
 }
 
 const HOW_TO_READ: &str = "\
-Cold is a whole process as hyperfine sees it, warm is the second and later batches of one process; both are medians, ± the
-median distance from them. Speed-up and ÷ fastest compare runs of the same round; in brackets is the bootstrap's 95 %
-interval. Rows that cannot be told apart from the row above share its rank. User and system time do not count children
-that nobody waited for. Memory is the largest sum of PSS over the process tree, threads and processes are the most that
-were seen at once (with ≥ if the process was gone after a few looks), keys in flight are what `wait` shows, and lines are
-those of `src/` that hold code.
+Cold is a whole process as hyperfine sees it. Warm is the second and later batches of one process. Both are medians, ± the
+median distance from them. Speed-up and ÷ fastest compare cold runs of the same round; in brackets is the bootstrap's 95 %
+interval. Rows that cannot be told apart from the row above share its rank. Peak memory is the largest sum of PSS over the
+process tree, with ≥ if the process was gone after a few looks.
 
 ";
 
-fn cold_table(run: &Run, standings: &Standings) -> String {
+fn main_table(standings: &Standings) -> String {
     if standings.rows.is_empty() {
         return "Nothing was timed.\n\n".to_owned();
     }
-    let mut columns = vec![
+    let columns = [
         ("rank", Align::Right),
         ("strategy", Align::Left),
         ("cold", Align::Right),
         ("speed-up", Align::Right),
         ("÷ fastest", Align::Right),
-        ("user", Align::Right),
-        ("system", Align::Right),
         ("warm", Align::Right),
         ("peak memory", Align::Right),
-        ("÷ output", Align::Right),
-        ("threads", Align::Right),
-        ("processes", Align::Right),
-        ("keys in flight", Align::Right),
-        ("lines", Align::Right),
     ];
     let row = |row: &Standing| {
-        let peak = row.footprint.and_then(|footprint| footprint.peak);
         vec![
             row.rank.to_string(),
             row.name.clone(),
             number::time(row.cold),
             compared(row.speed_up, row.name == SEQUENTIAL, with_interval),
             compared(row.to_fastest, row.name == standings.rows[0].name, with_interval),
+            or_nothing(row.warm, number::time),
+            seen(peak(row), |peak| number::bytes(peak.pss_bytes)),
+        ]
+    };
+    let rows: Vec<Vec<String>> = standings.rows.iter().map(row).collect();
+    format!("{}\n", markdown(&columns, &rows))
+}
+
+const HOW_TO_READ_USE: &str = "\
+Runs are cold runs + warm batches. User and system time are of a cold run, without children that nobody waited for. Threads
+and processes are the most that were seen at once. Keys in flight are what `wait` shows. Lines are those of `src/` that hold
+code.
+
+";
+
+/// What the times do not say.
+fn use_table(run: &Run, standings: &Standings) -> String {
+    if standings.rows.is_empty() {
+        return String::new();
+    }
+    let columns = [
+        ("strategy", Align::Left),
+        ("runs", Align::Right),
+        ("user", Align::Right),
+        ("system", Align::Right),
+        ("memory ÷ output", Align::Right),
+        ("threads", Align::Right),
+        ("processes", Align::Right),
+        ("keys in flight", Align::Right),
+        ("lines", Align::Right),
+    ];
+    let row = |row: &Standing| {
+        vec![
+            row.name.clone(),
+            runs(run, &row.name),
             number::short_time(row.user),
             number::short_time(row.system),
-            or_nothing(row.warm, number::time),
-            seen(peak, |peak| number::bytes(peak.pss_bytes)),
             to_output(row.footprint),
-            seen(peak, |peak| peak.threads.to_string()),
-            seen(peak, |peak| peak.processes.to_string()),
+            seen(peak(row), |peak| peak.threads.to_string()),
+            seen(peak(row), |peak| peak.processes.to_string()),
             or_nothing(row.footprint.and_then(|footprint| footprint.keys_in_flight), number::average),
             or_nothing(row.lines, |lines| lines.to_string()),
         ]
     };
-    let mut rows: Vec<Vec<String>> = standings.rows.iter().map(row).collect();
-    if porting::is_part_of(run) {
-        columns.extend([("runs", Align::Right), ("note", Align::Left)]);
-        for (cells, standing) in rows.iter_mut().zip(&standings.rows) {
-            cells.extend(runs_and_note(run, &standing.name));
-        }
-    }
-    format!("{}\n", markdown(&columns, &rows))
+    let rows: Vec<Vec<String>> = standings.rows.iter().map(row).collect();
+    format!("## What each row used\n\n{HOW_TO_READ_USE}{}\n", markdown(&columns, &rows))
 }
 
-/// What differs between rows once there are some that are no strategies as they are.
-fn runs_and_note(run: &Run, name: &str) -> [String; 2] {
+/// Cold runs and warm batches.
+fn runs(run: &Run, name: &str) -> String {
     let measured = run.measured(name);
     let cold = measured.map_or(0, |measured| measured.cold.len());
     let warm: usize = measured.map_or(0, |measured| measured.warm.values().flat_map(Answer::warm_seconds).count());
-    let note = run.row(name).zip(measured).and_then(|(row, measured)| porting::note(row, measured));
-    [format!("{cold} + {warm}"), note.unwrap_or_default().to_owned()]
+    format!("{cold} + {warm}")
+}
+
+fn peak(row: &Standing) -> Option<Peak> {
+    row.footprint.and_then(|footprint| footprint.peak)
 }
 
 /// Something about the peak, marked if it may well have been higher.
@@ -234,23 +293,15 @@ fn porting_section(run: &Run) -> String {
     if table.is_empty() {
         table
     } else {
-        format!("{HOW_TO_READ_NOTEBOOK}## From Python to Rust\n\n{table}\n{HOW_TO_READ_PORTING}")
+        format!("{HOW_TO_READ_NOTEBOOK}## From Python to Rust\n\n{table}\n{}", porting::how_to_read(run))
     }
 }
 
 const HOW_TO_READ_NOTEBOOK: &str = "\
-Rows marked Python are the notebook's programs, which draw from CPython's generator (`mt19937`); rows that end in
-`.mt19937` are strategies that draw from it too, and have the same digest. Where numpy draws from its own, the bits are
-other ones, and were compared among numpy's rows. Runs are cold runs + warm batches: a slow program has fewer, in rounds
-spread over the run. Its lines are those of its file, without what the programs share.
-
-";
-
-const HOW_TO_READ_PORTING: &str = "\
-How many times faster a strategy does the job, by the clock of the row, and how many times less memory it needs for it;
-below 1 it is slower, or needs more. The same bits: both draw from CPython's generator, so that language and libraries are
-all that differs. Its own generator: the strategy as it is everywhere else. Ratios compare runs of the same round; in
-brackets is the bootstrap's 95 % interval, which with fewer than 6 runs is narrower than that.
+Rows that begin with `python-` or `numpy-` are the notebook's programs, which draw from CPython's generator (`mt19937`). Rows
+that end in `.mt19937` are strategies that draw from it too, and have the same digest. Rows that end in `.default_rng` draw
+from numpy's own generator, and were compared with each other. A slow program has fewer runs, in rounds that are spread over
+the whole. Its lines are those of its file, without what the programs share.
 
 ";
 
@@ -295,8 +346,12 @@ fn provenance(run: &Run) -> String {
         &if machine.governors.is_empty() { NOTHING.to_owned() } else { machine.governors.join(", ") },
     );
     let load = |activity: Option<crate::machine::Activity>| optional(activity.map(|it| format!("{:.2}", it.load)));
-    item("Load", &format!("{} before, {} after", load(machine.before), load(machine.after)));
-    item("Stolen by the hypervisor", &optional(machine.stolen().map(number::percent)));
+    item(
+        "Load",
+        &format!("{} before (the build of `compare` counts), {} after", load(machine.before), load(machine.after)),
+    );
+    item("During the rounds, by the median", &others_used(run));
+    item("Stolen by the hypervisor, from the first to the last step", &optional(machine.stolen().map(number::percent)));
     item("Compiler", &optional(machine.rustc.clone()));
     item("Release profile", &optional(machine.profile.clone()));
     if let Some(flags) = &machine.rustflags {
@@ -313,6 +368,15 @@ fn provenance(run: &Run) -> String {
         let _ = writeln!(section, "{}", row.command);
     }
     section + "```\n"
+}
+
+/// What others used in the middle one of the rounds.
+fn others_used(run: &Run) -> String {
+    let median = |share: fn(&Others) -> f64| {
+        stats::median(run.complete.values().filter_map(|round| round.others.as_ref().map(share)))
+    };
+    let others = median(|others| others.busy).zip(median(|others| others.stolen));
+    or_nothing(others, |(busy, stolen)| Others { busy, stolen }.used())
 }
 
 /// The digest that all rows of a generator have.
@@ -334,8 +398,18 @@ fn digests(run: &Run) -> Vec<(String, String)> {
     digests
 }
 
-/// The short table for the front page, with what made it below.
+/// The short tables for the front page, with what made them below.
 pub fn headline(run: &Run, link: &str) -> String {
+    let mut headline = tables(run);
+    let _ = writeln!(headline, "[All columns, intervals and raw samples]({link})");
+    for warning in warnings(run) {
+        let _ = write!(headline, "\n> **Warning:** {warning}.\n");
+    }
+    headline
+}
+
+/// The short tables, and what they are of: what a terminal shows at the end of a run.
+pub fn tables(run: &Run) -> String {
     let columns = [
         ("strategy", Align::Left),
         ("cold", Align::Right),
@@ -345,13 +419,12 @@ pub fn headline(run: &Run, link: &str) -> String {
         ("lines", Align::Right),
     ];
     let row = |row: &Standing| {
-        let peak = row.footprint.and_then(|footprint| footprint.peak);
         vec![
             row.name.clone(),
             number::time(row.cold),
             compared(row.speed_up, row.name == SEQUENTIAL, number::short_ratio),
             or_nothing(row.warm, |warm| number::short_time(warm.median)),
-            seen(peak, |peak| number::bytes(peak.pss_bytes)),
+            seen(peak(row), |peak| number::bytes(peak.pss_bytes)),
             or_nothing(row.lines, |lines| lines.to_string()),
         ]
     };
@@ -359,22 +432,17 @@ pub fn headline(run: &Run, link: &str) -> String {
     // The notebook's rows have a table of their own, and a strategy is here once.
     let is_strategy = |row: &&Standing| run.row(&row.name).is_none_or(|row| row.rng.is_none());
     let rows: Vec<Vec<String>> = standings.rows.iter().filter(is_strategy).map(row).collect();
-    let mut headline = porting_headline(run);
-    headline += &markdown(&columns, &rows);
-    let _ = write!(
-        headline,
-        "\n{}, {} {}. Made by `{}`. Commit: {}. Machine: {}.\n[All columns, intervals and raw samples]({link})\n",
+    format!(
+        "{}{}\n{}, {} {}. Made by `{}`. Commit: {}. Machine: {}.\n",
+        porting_headline(run),
+        markdown(&columns, &rows),
         title(&run.plan),
         run.complete.len(),
         if run.complete.len() == 1 { "round" } else { "rounds" },
         run.plan.command,
         run.machine.commit_line(),
         run.machine.line()
-    );
-    for warning in warnings(run) {
-        let _ = write!(headline, "\n> **Warning:** {warning}.\n");
-    }
-    headline
+    )
 }
 
 /// What the porter wants to know first.
@@ -385,7 +453,8 @@ fn porting_headline(run: &Run) -> String {
     }
     let python = run.machine.python.as_ref().map(|python| format!("Run by {}.\n", python.line())).unwrap_or_default();
     format!(
-        "From Python to Rust: the notebook's programs, and how many times faster and smaller the strategies are that do\n\
-         the same.\n{python}\n{table}\nThe strategies among themselves:\n\n"
+        "Each Python program of the notebook, and how much faster and smaller the matching Rust strategy is.\n{python}\n\
+         {table}\n{}The strategies among themselves:\n\n",
+        porting::how_to_read(run)
     )
 }

@@ -15,8 +15,6 @@ use crate::table::{Align, markdown};
 pub struct Ported {
     /// The row's name.
     pub name: String,
-    /// What else there is to know about it, for its name's side.
-    pub note: Option<&'static str>,
     /// The clock of `time` and of all ratios.
     pub clock: Clock,
     /// What it takes, or why that is not known.
@@ -82,27 +80,12 @@ fn ported(run: &Run, row: &Row, measured: &Measured) -> Ported {
     let own_bits = against(None);
     Ported {
         name: row.name.clone(),
-        note: note(row, measured),
         clock,
         samples: if time.is_ok() { samples.len() } else { 0 },
         time,
         peak: peak(measured),
         same_bits,
         own_bits,
-    }
-}
-
-/// What its name does not say of a row that is none of the strategies as they are.
-pub fn note(row: &Row, measured: &Measured) -> Option<&'static str> {
-    let python = measured.verified.as_ref().and_then(|answer| answer.python.as_ref());
-    let free_threaded = python.is_some_and(|python| !python.gil);
-    match (row.notebook, row.rng.as_deref()) {
-        (true, Some(OTHER_BITS)) if free_threaded => Some("Python, free-threaded, other bits"),
-        (true, Some(OTHER_BITS)) => Some("Python, other bits"),
-        (true, _) if free_threaded => Some("Python, free-threaded"),
-        (true, _) => Some("Python"),
-        (false, Some(SAME_BITS)) => Some("Python's bits"),
-        (false, _) => None,
     }
 }
 
@@ -119,52 +102,75 @@ fn ratio(over: &Measured, under: &Measured, clock: Clock) -> Option<Ratio> {
     stats::paired_ratio(&pairs.collect::<Vec<_>>())
 }
 
-/// The table, with intervals or without. Empty if the run has no program of the notebook.
+/// The table, with intervals or without: a line for each strategy that a program is compared with. Empty if the run has no
+/// program of the notebook.
 pub fn table(run: &Run, with_intervals: bool) -> String {
     if !is_part_of(run) {
         return String::new();
     }
     let columns = [
         ("notebook", Align::Left),
-        ("", Align::Left),
-        ("clock", Align::Left),
         ("time", Align::Right),
-        ("runs", Align::Right),
-        ("peak memory", Align::Right),
-        ("in Rust, the same bits", Align::Left),
-        ("in Rust, its own generator", Align::Left),
+        ("memory", Align::Right),
+        ("in Rust", Align::Left),
+        ("faster", Align::Right),
+        ("same bits", Align::Right),
+        ("smaller", Align::Right),
     ];
-    let row = |row: &Ported| {
-        let clock = match row.clock {
-            Clock::Cold => "cold",
-            Clock::Warm => "warm",
-        };
-        vec![
-            row.name.clone(),
-            row.note.and_then(|note| note.strip_prefix("Python, ")).unwrap_or_default().to_owned(),
-            clock.to_owned(),
-            row.time.clone().map_or_else(|why| why, number::time),
-            row.samples.to_string(),
-            page::seen(row.peak, |peak| number::bytes(peak.pss_bytes)),
-            gains(&row.same_bits, with_intervals),
-            gains(&row.own_bits, with_intervals),
-        ]
-    };
-    let rows: Vec<Vec<String>> = of(run).iter().map(row).collect();
+    let rows: Vec<Vec<String>> = of(run).iter().flat_map(|row| lines(row, with_intervals)).collect();
     markdown(&columns, &rows)
 }
 
-fn gains(gains: &[Gain], with_intervals: bool) -> String {
-    let gain = |gain: &Gain| {
-        let faster = gain.faster.map(|ratio| match with_intervals && ratio.pairs > 1 {
+/// A program's lines: one of its own if there is nothing to compare it with.
+fn lines(row: &Ported, with_intervals: bool) -> Vec<Vec<String>> {
+    let nothing = || NOTHING.to_owned();
+    let line = |[strategy, faster, same_bits, smaller]: [String; 4]| {
+        let memory = page::seen(row.peak, |peak| number::bytes(peak.pss_bytes));
+        let time = row.time.clone().map_or_else(|why| why, number::time);
+        vec![row.name.clone(), time, memory, strategy, faster, same_bits, smaller]
+    };
+    let faster = |gain: Option<&Gain>| {
+        let shown = gain.and_then(|gain| gain.faster).map(|ratio| match with_intervals && ratio.pairs > 1 {
             true => number::ratio(ratio),
             false => number::short_ratio(ratio),
         });
-        let faster = faster.map_or_else(|| NOTHING.to_owned(), |faster| format!("{faster} faster"));
-        let smaller = gain.peaks.and_then(smaller).map(|smaller| format!(", {smaller} smaller")).unwrap_or_default();
-        format!("{}: {faster}{smaller}", gain.strategy)
+        shown.unwrap_or_else(nothing)
     };
-    if gains.is_empty() { NOTHING.to_owned() } else { gains.iter().map(gain).collect::<Vec<_>>().join("; ") }
+    if row.own_bits.is_empty() {
+        return vec![line([nothing(), nothing(), nothing(), nothing()])];
+    }
+    let compared = |own: &Gain| {
+        let same = row.same_bits.iter().find(|same| same.strategy == own.strategy);
+        let smaller = own.peaks.and_then(smaller).unwrap_or_else(nothing);
+        line([own.strategy.to_owned(), faster(Some(own)), faster(same), smaller])
+    };
+    row.own_bits.iter().map(compared).collect()
+}
+
+/// How to read the table of this run.
+pub fn how_to_read(run: &Run) -> String {
+    let warm: Vec<String> =
+        of(run).iter().filter(|row| row.clock == Clock::Warm).map(|row| format!("`{}`", row.name)).collect();
+    let clock = match warm.is_empty() {
+        true => "Each time is that of a whole process.".to_owned(),
+        false => {
+            format!("Each time is that of a whole process, except for {}: a warm batch.", warm.join(" and "))
+        }
+    };
+    let rounds = run.complete.len();
+    let few: Vec<String> = of(run)
+        .iter()
+        .filter(|row| row.clock == Clock::Cold && row.time.is_ok() && row.samples < rounds)
+        .map(|row| format!("`{}` ({})", row.name, row.samples))
+        .collect();
+    let few =
+        if few.is_empty() { String::new() } else { format!("Fewer runs than {rounds} have {}.\n", few.join(", ")) };
+    format!(
+        "{clock}\n{few}*Faster* is the program's time over the strategy's.\n\
+         *Same bits* is that ratio with CPython's generator in both programs: only language and libraries differ.\n\
+         Rust does not have numpy's `default_rng`.\n\
+         *Smaller* is the program's peak memory over the strategy's.\n\n"
+    )
 }
 
 /// Memory over memory; of two lower bounds there is nothing to say.
@@ -192,12 +198,24 @@ mod tests {
     }
 
     #[test]
-    fn a_gain_names_its_strategy() {
-        let faster = Some(Ratio { median: 50.0, low: 48.0, high: 52.0, pairs: 3 });
-        let gain = |strategy| Gain { strategy, faster, peaks: None };
-        assert_eq!(gains(&[gain("a"), gain("b")], false), "a: 50× faster; b: 50× faster");
-        assert_eq!(gains(&[gain("a")], true), "a: 50× [48, 52] faster");
-        assert_eq!(gains(&[Gain { faster: None, ..gain("a") }], true), "a: n/a");
-        assert_eq!(gains(&[], true), "n/a");
+    fn a_program_has_a_line_for_each_strategy() {
+        let faster = |median| Some(Ratio { median, low: median - 2.0, high: median + 2.0, pairs: 3 });
+        let gain = |strategy, median| Gain { strategy, faster: faster(median), peaks: None };
+        let row = Ported {
+            name: "python-x".into(),
+            clock: Clock::Cold,
+            time: Err("failed".into()),
+            samples: 0,
+            peak: None,
+            same_bits: vec![gain("b", 20.0)],
+            own_bits: vec![gain("a", 50.0), gain("b", 40.0)],
+        };
+        let cells = |row: &Ported, with_intervals| {
+            lines(row, with_intervals).iter().map(|line| line[3..].join(" ")).collect::<Vec<_>>()
+        };
+        assert_eq!(cells(&row, false), ["a 50× n/a n/a", "b 40× 20× n/a"]);
+        assert_eq!(cells(&row, true)[1], "b 40× [38, 42] 20× [18, 22] n/a");
+        let alone = Ported { own_bits: Vec::new(), ..row };
+        assert_eq!(cells(&alone, false), ["n/a n/a n/a n/a"]);
     }
 }

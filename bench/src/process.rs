@@ -1,7 +1,7 @@
 //! A child that can be given up on.
 
-use std::io;
-use std::process::{Command, Output, Stdio};
+use std::io::{self, BufRead, BufReader, IsTerminal};
+use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use crossbeam::channel::{Receiver, bounded, never};
 use crossbeam::select;
 
 use crate::interrupt::Interrupt;
+use crate::tell;
 
 /// What a child may do between being asked to stop and being killed: workers of a process pool need this long at most to
 /// see that their channel has ended.
@@ -40,6 +41,35 @@ pub struct Running {
 /// Runs `command` to its end, and gives up on it after `limit` or on an interrupt.
 pub fn run(command: Command, limit: Option<Duration>, interrupt: &Interrupt) -> Result<Output, RunError> {
     Running::start(command)?.wait(limit, interrupt)
+}
+
+/// Where the stderr of a program goes that must not fail because nobody reads it: to a terminal as it is, so that a bar can
+/// be drawn, and else to this process, which [`pass_on`] then does.
+pub fn shown() -> Stdio {
+    if io::stderr().is_terminal() { Stdio::inherit() } else { Stdio::piped() }
+}
+
+/// Passes on what a child with [`shown`] as its stderr says there, until it ends.
+pub fn pass_on(child: &mut Child) {
+    if let Some(stderr) = child.stderr.take() {
+        thread::spawn(move || BufReader::new(stderr).lines().map_while(Result::ok).for_each(tell::say));
+    }
+}
+
+/// Does `body`, and ends the process `pid` if an interrupt comes meanwhile. `body` waits for that process.
+pub fn interruptible<T>(pid: u32, interrupt: &Interrupt, body: impl FnOnce() -> T) -> T {
+    let (over, is_over) = bounded::<std::convert::Infallible>(0);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            select! {
+                recv(interrupt.closes()) -> _ => signal(pid, Signal::Terminate),
+                recv(is_over) -> _ => {}
+            }
+        });
+        let done = body();
+        drop(over);
+        done
+    })
 }
 
 impl Running {
@@ -113,17 +143,34 @@ enum Signal {
 }
 
 #[cfg(unix)]
-fn signal_group(pid: u32, signal: Signal) {
-    use rustix::process::{Pid, kill_process_group};
-    let signal = match signal {
-        Signal::Terminate => rustix::process::Signal::TERM,
-        Signal::Kill => rustix::process::Signal::KILL,
-    };
-    if let Some(group) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-        // A group that is gone already is what was wanted.
-        let _ = kill_process_group(group, signal);
+impl Signal {
+    fn number(self) -> rustix::process::Signal {
+        match self {
+            Signal::Terminate => rustix::process::Signal::TERM,
+            Signal::Kill => rustix::process::Signal::KILL,
+        }
     }
 }
+
+#[cfg(unix)]
+fn raw(pid: u32) -> Option<rustix::process::Pid> {
+    i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw)
+}
+
+/// To one process. One that is gone already is what was wanted.
+#[cfg(unix)]
+fn signal(pid: u32, signal: Signal) {
+    let _gone = raw(pid).map(|pid| rustix::process::kill_process(pid, signal.number()));
+}
+
+/// To a process and its descendants, likewise.
+#[cfg(unix)]
+fn signal_group(pid: u32, signal: Signal) {
+    let _gone = raw(pid).map(|group| rustix::process::kill_process_group(group, signal.number()));
+}
+
+#[cfg(not(unix))]
+fn signal(_pid: u32, _signal: Signal) {}
 
 #[cfg(not(unix))]
 fn signal_group(_pid: u32, _signal: Signal) {}
@@ -161,6 +208,18 @@ mod tests {
         drop(held);
         assert!(matches!(running.wait(None, &interrupt), Err(RunError::Interrupted)));
         assert_eq!(interrupt.check(), Err(crate::interrupt::Interrupted));
+    }
+
+    #[test]
+    fn an_interrupt_ends_what_is_waited_for() {
+        let (held, interrupt) = Interrupt::channel();
+        let mut child = shell("exec sleep 600").spawn().unwrap();
+        drop(held);
+        let status = interruptible(child.id(), &interrupt, || child.wait()).unwrap();
+        assert!(!status.success());
+        let (_held, interrupt) = Interrupt::channel();
+        let mut child = shell("exit 3").spawn().unwrap();
+        assert_eq!(interruptible(child.id(), &interrupt, || child.wait()).unwrap().code(), Some(3));
     }
 
     #[test]

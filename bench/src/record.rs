@@ -13,7 +13,7 @@
 //!     README.md                 the tables
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::answer::Answer;
 use crate::hyperfine::export::{self, ExportError, Sample};
 use crate::job::Job;
-use crate::machine::Machine;
+use crate::machine::{Machine, Others};
 use crate::memory::Footprint;
 
 /// What was going to be measured.
@@ -134,34 +134,37 @@ pub struct Failure {
 pub struct Round {
     /// The rows' names.
     pub order: Vec<String>,
+    /// What others did meanwhile, or since the last round that has this; `None` where it was too short to tell.
+    #[serde(default)]
+    pub others: Option<Others>,
 }
 
 /// A file that cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// By the operating system's word.
-    #[error("{}: {source}", .path.display())]
+    #[error("{}: {why}", .path.display())]
     Io {
         /// Which.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        why: io::Error,
     },
     /// It does not hold what it should.
-    #[error("{}: {source}", .path.display())]
+    #[error("{}: {why}", .path.display())]
     Json {
         /// Which.
         path: PathBuf,
         /// Why.
-        source: serde_json::Error,
+        why: serde_json::Error,
     },
     /// It is no export of hyperfine.
-    #[error("{}: {source}", .path.display())]
+    #[error("{}: {why}", .path.display())]
     Export {
         /// Which.
         path: PathBuf,
         /// Why.
-        source: ExportError,
+        why: ExportError,
     },
     /// It was written by a later version of this tool.
     #[error("{}: format {format}, and only {FORMAT} is known", .path.display())]
@@ -173,23 +176,44 @@ pub enum RecordError {
     },
 }
 
+impl RecordError {
+    /// Of the file at `path`.
+    pub fn io(path: &Path) -> impl FnOnce(io::Error) -> RecordError {
+        move |why| RecordError::Io { path: path.to_owned(), why }
+    }
+
+    fn json(path: &Path) -> impl FnOnce(serde_json::Error) -> RecordError {
+        move |why| RecordError::Json { path: path.to_owned(), why }
+    }
+
+    fn export(path: &Path) -> impl FnOnce(ExportError) -> RecordError {
+        move |why| RecordError::Export { path: path.to_owned(), why }
+    }
+}
+
 /// The folder of a run, for writing.
 #[derive(Clone, Debug)]
 pub struct Folder {
     dir: PathBuf,
 }
 
+/// Whether the folder of a run could be made in `parent`, which need not be there itself. Leaves nothing.
+pub fn check_writable(parent: &Path) -> Result<(), RecordError> {
+    let there = parent.ancestors().find(|dir| dir.symlink_metadata().is_ok()).unwrap_or(parent);
+    tempfile::tempfile_in(there).map(drop).map_err(RecordError::io(there))
+}
+
 /// Makes the folder of a new run in `parent`. What was measured is never overwritten: if the stamp is taken, the folder is
 /// called `STAMP-2`, and so on.
 pub fn create(parent: &Path, stamp: &str) -> Result<(Folder, String), RecordError> {
-    fs::create_dir_all(parent).map_err(|source| RecordError::Io { path: parent.to_owned(), source })?;
+    fs::create_dir_all(parent).map_err(RecordError::io(parent))?;
     let names = std::iter::once(stamp.to_owned()).chain((2u32..).map(|again| format!("{stamp}-{again}")));
     for name in names {
         let dir = parent.join(&name);
         match fs::create_dir(&dir).and_then(|()| fs::create_dir(dir.join("raw"))) {
             Ok(()) => return Ok((Folder { dir }, name)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(source) => return Err(RecordError::Io { path: dir, source }),
+            Err(why) => return Err(RecordError::Io { path: dir, why }),
         }
     }
     unreachable!("the names do not end")
@@ -199,6 +223,22 @@ impl Folder {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.dir
+    }
+
+    /// Whether there is room for one more file.
+    pub fn check_room(&self) -> Result<(), RecordError> {
+        let file = || tempfile::tempfile_in(&self.dir)?.write_all(&[0; 4096]);
+        file().map_err(RecordError::io(&self.dir))
+    }
+
+    /// Takes away what a stopped step has left.
+    pub fn tidy(&self) {
+        let _not_there = fs::remove_file(self.cold_export());
+    }
+
+    /// Takes the folder away, with all that is in it.
+    pub fn remove(&self) -> Result<(), RecordError> {
+        fs::remove_dir_all(&self.dir).map_err(RecordError::io(&self.dir))
     }
 
     /// Writes the plan, again when the run has ended.
@@ -229,9 +269,9 @@ impl Folder {
     /// Keeps hyperfine's export as the cold run of `name`.
     pub fn keep_cold(&self, round: u32, name: &str) -> Result<Sample, RecordError> {
         let (from, to) = (self.cold_export(), self.dir.join(format!("raw/cold-{round:02}-{name}.json")));
-        let json = fs::read(&from).map_err(|source| RecordError::Io { path: from.clone(), source })?;
-        let sample = export::read_one(&json).map_err(|source| RecordError::Export { path: from.clone(), source })?;
-        fs::rename(&from, &to).map_err(|source| RecordError::Io { path: to, source })?;
+        let json = fs::read(&from).map_err(RecordError::io(&from))?;
+        let sample = export::read_one(&json).map_err(RecordError::export(&from))?;
+        fs::rename(&from, &to).map_err(RecordError::io(&to))?;
         Ok(sample)
     }
 
@@ -241,8 +281,8 @@ impl Folder {
     }
 
     /// Marks a round as complete.
-    pub fn write_round(&self, round: u32, order: Vec<String>) -> Result<(), RecordError> {
-        self.write_json(&format!("raw/round-{round:02}.json"), &Round { order })
+    pub fn write_round(&self, number: u32, round: &Round) -> Result<(), RecordError> {
+        self.write_json(&format!("raw/round-{number:02}.json"), round)
     }
 
     /// Writes why `name` has no place in the table.
@@ -251,8 +291,7 @@ impl Folder {
     }
 
     fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), RecordError> {
-        let json = serde_json::to_vec_pretty(value);
-        let mut json = json.map_err(|source| RecordError::Json { path: self.dir.join(name), source })?;
+        let mut json = serde_json::to_vec_pretty(value).map_err(RecordError::json(&self.dir.join(name)))?;
         json.push(b'\n');
         self.write(name, &json)
     }
@@ -267,7 +306,11 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), RecordError> {
     let part = path.with_extension("part");
     let written =
         fs::File::create(&part).and_then(|mut file| file.write_all(bytes)).and_then(|()| fs::rename(&part, path));
-    written.map_err(|source| RecordError::Io { path: path.to_owned(), source })
+    written.map_err(|why| {
+        // On a full disk the half of a file is what the next one has no room for.
+        let _not_even_begun = fs::remove_file(&part);
+        RecordError::Io { path: path.to_owned(), why }
+    })
 }
 
 /// A run as its files have it.
@@ -280,7 +323,7 @@ pub struct Run {
     /// What was measured of each row of the plan, in its order.
     pub measured: Vec<Measured>,
     /// Rounds that are complete.
-    pub complete: BTreeSet<u32>,
+    pub complete: BTreeMap<u32, Round>,
 }
 
 /// What was measured of one row.
@@ -309,8 +352,12 @@ impl Run {
         let machine = required(&dir.join("machine.json"))?;
         let raw = dir.join("raw");
         let measured = plan.rows.iter().map(|row| read_measured(&raw, row, plan.rounds)).collect::<Result<_, _>>()?;
-        let rounds = 1..=plan.rounds;
-        let complete = rounds.filter(|round| raw.join(format!("round-{round:02}.json")).is_file()).collect();
+        let mut complete = BTreeMap::new();
+        for number in 1..=plan.rounds {
+            if let Some(round) = optional(&raw.join(format!("round-{number:02}.json")))? {
+                complete.insert(number, round);
+            }
+        }
         Ok(Run { plan, machine, measured, complete })
     }
 
@@ -337,7 +384,7 @@ fn read_measured(raw: &Path, row: &Row, rounds: u32) -> Result<Measured, RecordE
     for round in 1..=rounds {
         let path = raw.join(format!("cold-{round:02}-{name}.json"));
         if let Some(json) = bytes(&path)? {
-            let sample = export::read_one(&json).map_err(|source| RecordError::Export { path, source })?;
+            let sample = export::read_one(&json).map_err(RecordError::export(&path))?;
             measured.cold.insert(round, sample);
         }
         if let Some(answer) = optional(&raw.join(format!("warm-{round:02}-{name}.json")))? {
@@ -348,22 +395,18 @@ fn read_measured(raw: &Path, row: &Row, rounds: u32) -> Result<Measured, RecordE
 }
 
 fn required<T: DeserializeOwned>(path: &Path) -> Result<T, RecordError> {
-    let missing = || RecordError::Io { path: path.to_owned(), source: io::ErrorKind::NotFound.into() };
-    optional(path)?.ok_or_else(missing)
+    optional(path)?.ok_or_else(|| RecordError::io(path)(io::ErrorKind::NotFound.into()))
 }
 
 fn optional<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, RecordError> {
-    let parse = |json: Vec<u8>| {
-        serde_json::from_slice(&json).map_err(|source| RecordError::Json { path: path.to_owned(), source })
-    };
-    bytes(path)?.map(parse).transpose()
+    bytes(path)?.map(|json| serde_json::from_slice(&json).map_err(RecordError::json(path))).transpose()
 }
 
 fn bytes(path: &Path) -> Result<Option<Vec<u8>>, RecordError> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(RecordError::Io { path: path.to_owned(), source }),
+        Err(why) => Err(RecordError::io(path)(why)),
     }
 }
 
@@ -377,6 +420,19 @@ mod tests {
         let parent = results.path().join("results");
         let names: Vec<String> = (0..3).map(|_| create(&parent, "2026-11-22T15-30-00Z").unwrap().1).collect();
         assert_eq!(names, ["2026-11-22T15-30-00Z", "2026-11-22T15-30-00Z-2", "2026-11-22T15-30-00Z-3"]);
+    }
+
+    #[test]
+    fn where_a_run_could_be_made_is_told_without_making_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        fs::write(&file, "").unwrap();
+        check_writable(&dir.path().join("new/and/below")).unwrap();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        for parent in [&file, &file.join("below")] {
+            let error = check_writable(parent).unwrap_err().to_string();
+            assert_eq!(error, format!("{}: Not a directory (os error 20)", file.display()));
+        }
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl Tree {
 
     /// The folder of the only run.
     fn run_dir(&self) -> PathBuf {
-        let entries = fs::read_dir(self.path("results")).unwrap().map(|entry| entry.unwrap().path());
+        let entries = fs::read_dir(self.path("results/local")).unwrap().map(|entry| entry.unwrap().path());
         let runs: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
         assert_eq!(runs.len(), 1, "{runs:?}");
         runs[0].clone()
@@ -185,8 +185,8 @@ fn a_reference_that_fails_leaves_nothing() {
 fn an_unknown_name_is_refused_with_the_nearest_one() {
     let tree = Tree::new(&["sequential", "twice"]);
     let output = tree.measure(&["--only", "twise"]);
-    assert_status(&output, 1);
-    assert_eq!(stderr(&output), "error: there is no strategy `twise`; did you mean `twice`?\n");
+    assert_status(&output, 2);
+    assert_eq!(stderr(&output), "error: --only: there is no strategy `twise`; did you mean `twice`?\n");
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn only_measures_what_was_asked_for_and_sequential() {
 fn the_same_files_make_the_same_tables() {
     let tree = Tree::new(&["sequential", "twice", "liar"]);
     assert_status(&tree.measure(&["--rounds", "3"]), 1);
-    let files = [tree.run_dir().join("README.md"), tree.path("results/README.md")];
+    let files = [tree.run_dir().join("README.md"), tree.path("results/local/README.md")];
     let before = files.clone().map(|file| fs::read(file).unwrap());
     for file in &files {
         fs::remove_file(file).unwrap();
@@ -217,10 +217,10 @@ fn the_index_has_every_run() {
     for _ in 0..2 {
         assert_status(&tree.measure(&["--rounds", "1"]), 0);
     }
-    let runs = fs::read_dir(tree.path("results")).unwrap().map(|entry| entry.unwrap());
+    let runs = fs::read_dir(tree.path("results/local")).unwrap().map(|entry| entry.unwrap());
     let runs: Vec<_> = runs.filter(|entry| entry.path().is_dir()).collect();
     assert_eq!(runs.len(), 2);
-    let index = || fs::read_to_string(tree.path("results/README.md")).unwrap();
+    let index = || fs::read_to_string(tree.path("results/local/README.md")).unwrap();
     for run in &runs {
         let name = run.file_name().into_string().unwrap();
         assert!(index().contains(&format!("| [{name}]({name}/README.md) ")), "{}", index());
@@ -295,13 +295,13 @@ fn interrupted_by(signal: &str) {
 
     let run = tree.run();
     assert_eq!(run.plan.ended, Some(Ended::Interrupted));
-    assert_eq!(run.complete.into_iter().collect::<Vec<_>>(), [1]);
+    assert_eq!(run.complete.into_keys().collect::<Vec<_>>(), [1]);
     assert!(run.measured.iter().all(|measured| measured.cold.contains_key(&1) && measured.warm.contains_key(&1)));
     assert!(run.measured.iter().all(|measured| measured.failure.is_none()), "an interrupt is nobody's failure");
     let page = tree.page();
     assert!(page.contains("> **Warning:** this run was interrupted, with 1 of 3 rounds complete."), "{page}");
     assert!(row(&page, "twice")[2].starts_with("250 ms"), "{page}");
-    let index = fs::read_to_string(tree.path("results/README.md")).unwrap();
+    let index = fs::read_to_string(tree.path("results/local/README.md")).unwrap();
     assert!(index.contains("1 of 3"), "{index}");
 }
 
@@ -366,17 +366,16 @@ fn programs_of_the_notebook_are_rows_beside_their_strategies() {
         let line = table.lines().find(|line| line.starts_with(&format!("| {name} "))).unwrap();
         line.trim_matches('|').split('|').map(str::trim).map(str::to_owned).collect::<Vec<_>>()
     };
-    // 20 s against 1 s with the same bits, and against 0.5 s.
+    // 20 s against 0.5 s, and against 1 s with the same bits.
     let cells = gain("python-sequential");
-    assert_eq!(cells[2..5], ["cold", "20.0 s ± 0.0", "2"]);
-    assert!(cells[6].starts_with("sequential: 20.0× [20.0, 20.0] faster"), "{cells:?}");
-    assert!(cells[7].starts_with("sequential: 40.0× [40.0, 40.0] faster"), "{cells:?}");
+    assert_eq!((cells[1].as_str(), cells[3].as_str()), ("20.0 s ± 0.0", "sequential"));
+    assert_eq!(cells[4..6], ["40.0× [40.0, 40.0]", "20.0× [20.0, 20.0]"]);
     let cells = gain("python-loky");
-    assert_eq!(cells[2..5], ["warm", "400 ms ± 0", "4"]);
-    assert!(cells[6].starts_with("process-pool: 1.00× [1.00, 1.00] faster"), "{cells:?}");
+    assert_eq!((cells[1].as_str(), cells[3].as_str()), ("400 ms ± 0", "process-pool"));
+    assert_eq!(cells[5], "1.00× [1.00, 1.00]");
     let cells = gain("numpy-sequential.default_rng");
-    assert_eq!((cells[1].as_str(), cells[6].as_str()), ("other bits", "n/a"));
-    assert!(cells[7].starts_with("sequential: 40.0×"), "{cells:?}");
+    assert_eq!(cells[3..6], ["sequential", "40.0× [40.0, 40.0]", "n/a"]);
+    assert!(table.contains("except for `python-loky`: a warm batch."), "{table}");
 
     let calls = tree.calls();
     let job = "--workload fill --keys 100 --count 100000 --skew uniform";
@@ -448,7 +447,7 @@ fn a_program_with_other_numbers_is_a_failed_row() {
     assert_eq!(message("numpy-sequential.default_rng"), None);
     let page = tree.page();
     let table = page.split("## From Python to Rust").nth(1).unwrap();
-    assert!(table.lines().any(|line| line.starts_with("| python-liar ") && line.contains("| failed |")), "{page}");
+    assert!(table.lines().any(|line| line.starts_with("| python-liar ") && line.contains(" failed |")), "{page}");
 }
 
 #[test]
@@ -465,10 +464,17 @@ fn slow_programs_have_fewer_runs_and_the_page_says_so() {
     let slow = run.row("python-slow").unwrap();
     assert_eq!((slow.rounds, slow.warm_rounds, slow.repeat), (3, Some(1), Some(2)));
     let page = tree.page();
-    assert_eq!(row(&page, "python-slow")[14..], ["3 + 1", "Python"]);
-    assert_eq!(row(&page, "python-medium")[14..], ["6 + 6", "Python"]);
-    assert_eq!(row(&page, "sequential.mt19937")[14..], ["6 + 12", "Python's bits"]);
-    assert_eq!(row(&page, "sequential")[14..], ["6 + 12", ""]);
+    let used = page.split("## What each row used").nth(1).unwrap();
+    for (name, runs) in [
+        ("python-slow", "3 + 1"),
+        ("python-medium", "6 + 6"),
+        ("sequential.mt19937", "6 + 12"),
+        ("sequential", "6 + 12"),
+    ] {
+        let line = used.lines().find(|line| line.starts_with(&format!("| {name} "))).unwrap();
+        assert_eq!(line.split('|').nth(2).unwrap().trim(), runs, "{line}");
+    }
+    assert!(page.contains("Fewer runs than 6 have `python-slow` (3)."), "{page}");
 
     let before = fs::read(tree.run_dir().join("README.md")).unwrap();
     assert_status(&tree.compare(&["--report", tree.run_dir().to_str().unwrap()]).output().unwrap(), 0);
@@ -481,7 +487,7 @@ fn slow_programs_have_fewer_runs_and_the_page_says_so() {
     assert_status(&splice(&[]), 0);
     assert_status(&splice(&["--check"]), 0);
     let text = fs::read_to_string(&readme).unwrap();
-    assert!(text.starts_with("<!-- fanout:table:begin -->\n\nFrom Python to Rust: "), "{text}");
+    assert!(text.starts_with("<!-- fanout:table:begin -->\n\nEach Python program of the notebook, "), "{text}");
     assert!(text.contains("\n\n| strategy   |"), "{text}");
     assert!(!text.contains("| sequential.mt19937"), "a strategy is in the short table once: {text}");
 }
@@ -493,7 +499,7 @@ fn the_notebook_has_one_job_and_known_programs() {
     assert_status(&output, 2);
     assert!(stderr(&output).contains("--python needs --workload fill, not sum"), "{}", stderr(&output));
     let output = tree.measure(&["--python", "--only", "python-lokyy"]);
-    assert_status(&output, 1);
+    assert_status(&output, 2);
     assert!(stderr(&output).contains("did you mean `python-loky`?"), "{}", stderr(&output));
     assert_status(&tree.measure(&["--python", "--only", "python-loky", "--rounds", "1"]), 0);
     let names: Vec<String> = tree.run().plan.rows.into_iter().map(|row| row.name).collect();
@@ -537,6 +543,230 @@ fn strategies_are_built_from_the_folders_in_impls() {
     assert!(run.machine.rustc.is_some() && run.machine.lockfile_xxh3.is_some());
 }
 
+#[test]
+fn what_cannot_be_is_refused_before_anything_runs() {
+    let tree = Tree::new(&["sequential", "twice"]);
+    fs::write(tree.path("file"), "").unwrap();
+    for (arguments, told) in [
+        (
+            &["--workload", "fil"][..],
+            "invalid value 'fil' for '--workload <WORKLOAD>'; [possible values: fill, sum, wait]",
+        ),
+        (&["--skew", "zip"], "[possible values: uniform, zipf, one-huge, one-huge-last]"),
+        (&["--rng", "mt1993"], "a similar value exists: 'mt19937'"),
+        (&["--keys", "0"], "--keys 0: there is nothing to time"),
+        (&["--count", "many"], "expected a whole number from 0 to 18446744073709551615"),
+        (&["--count", "1000000000000"], "the outputs of --keys and --count need 800.0 TB of memory"),
+        (&["--wrokers", "2"], "a similar argument exists: '--workers'"),
+        (&["--out", "file"], "--out: no file can be made in "),
+        (&["--out", "file/below"], "Not a directory"),
+        (&["--out", "/proc/nowhere"], "--out: no file can be made in /proc: "),
+        (&["--python=./nowhere/python"], "--python: there is no ./nowhere/python"),
+        (&["--check"], "the argument '--bin-dir <DIR>' cannot be used with '--check'"),
+        (&["--splice", "/"], "--splice /: the run must be in this repository"),
+        (&["--bin-dir", "nowhere"], "--bin-dir nowhere: No such file or directory"),
+        (&["--bin-dir", "file"], "--bin-dir file: Not a directory"),
+        (&["--report", "nowhere"], "--report nowhere: No such file or directory"),
+        (&["--splice", "nowhere"], "--splice nowhere: No such file or directory"),
+        (&["--only", "nothing-like-it"], "--only: there is no strategy `nothing-like-it`"),
+        (&["--publish", "--out", "file"], "'--publish' cannot be used with '--out <DIR>'"),
+    ] {
+        // Some flags go without, or with another one.
+        let bin_dir = if ["--bin-dir", "--report", "--splice"].contains(&arguments[0]) {
+            &[][..]
+        } else {
+            &["--bin-dir", "programs"]
+        };
+        let output = tree.compare(&[bin_dir, arguments].concat()).output().unwrap();
+        assert_status(&output, 2);
+        let said = stderr(&output);
+        assert!(
+            said.starts_with("error: ") && said.contains(told) && said.lines().count() == 1,
+            "{arguments:?}: {said}"
+        );
+    }
+    assert!(!tree.path("state/calls").exists() && !tree.path("results").exists());
+}
+
+#[test]
+fn paths_are_taken_from_where_the_user_is() {
+    let tree = Tree::new(&["sequential", "twice"]);
+    fs::create_dir(tree.path("here")).unwrap();
+    symlink(tree.path("programs"), tree.path("here/carried")).unwrap();
+    let from =
+        |arguments: &[&str]| tree.compare(arguments).env("FANOUT_CALLED_FROM", tree.path("here")).output().unwrap();
+    assert_status(&from(&["--bin-dir", "carried", "--out", "kept", "--rounds", "1"]), 0);
+    let kept = fs::read_dir(tree.path("here/kept")).unwrap().map(|entry| entry.unwrap());
+    let run = kept.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name().into_string().unwrap()).next();
+    fs::remove_file(tree.path("here/kept/README.md")).unwrap();
+    assert_status(&from(&["--report", &format!("kept/{}", run.unwrap())]), 0);
+    assert!(tree.path("here/kept/README.md").is_file());
+    assert_status(&from(&["--bin-dir", "carried", "--rounds", "1"]), 0);
+    assert!(tree.run_dir().join("README.md").is_file(), "results are the repository's");
+}
+
+#[test]
+fn a_run_to_be_committed_is_kept_apart() {
+    let tree = Tree::new(&["sequential", "twice"]);
+    assert_status(&tree.measure(&["--rounds", "1", "--publish"]), 0);
+    assert!(!tree.path("results/local").exists());
+    let index = fs::read_to_string(tree.path("results/README.md")).unwrap();
+    assert!(index.contains("| twice, 250"), "{index}");
+    assert_status(&tree.measure(&["--rounds", "1"]), 0);
+    assert_eq!(fs::read_to_string(tree.path("results/README.md")).unwrap(), index);
+    assert!(tree.path("results/local/README.md").is_file());
+}
+
+#[test]
+fn a_folder_that_cannot_be_read_takes_no_other_with_it() {
+    let tree = Tree::new(&["sequential", "twice"]);
+    let damaged = tree.path("results/local/2026-01-01T00-00-00Z");
+    fs::create_dir_all(&damaged).unwrap();
+    fs::write(damaged.join("run.json"), "{\"format\": 1").unwrap();
+    let output = tree.measure(&["--rounds", "1"]);
+    assert_status(&output, 0);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("| twice "), "{output:?}");
+    let index = fs::read_to_string(tree.path("results/local/README.md")).unwrap();
+    assert!(index.contains("| unreadable: 2026-01-01T00-00-00Z/run.json: EOF while parsing"), "{index}");
+    assert!(index.contains("| twice, 250"), "{index}");
+    assert!(!index.contains(tree.dir.path().to_str().unwrap()), "{index}");
+}
+
+#[test]
+fn a_run_that_cannot_write_shows_what_it_has() {
+    let tree = Tree::new(&["sequential", "twice", "spoiler"]);
+    let output = tree.measure(&["--rounds", "3"]);
+    assert_status(&output, 1);
+    let said = stderr(&output);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("| twice "), "{output:?}");
+    assert_eq!(said.matches("Is a directory").count(), 1, "{said}");
+    assert!(said.contains(&format!("all columns: {}", tree.run_dir().join("README.md").display())), "{said}");
+    assert!(said.contains("a stopped run cannot be continued"), "{said}");
+    let page = tree.page();
+    assert!(page.contains("> **Warning:** this run has not ended, with 1 of 3 rounds complete."), "{page}");
+}
+
+/// Runs with its output connected to what `lost` says, after a shell has set that up.
+fn with_output(tree: &Tree, lost: &str) -> Output {
+    losing(&tree.compare(&["--bin-dir", "programs", "--workers", "2", "--rounds", "1"]), tree.dir.path(), lost)
+}
+
+fn losing(compare: &Command, dir: &Path, lost: &str) -> Output {
+    let mut shell = Command::new("bash");
+    shell.args(["-c", &format!("\"$@\" {lost}"), "bash"]).arg(compare.get_program()).args(compare.get_args());
+    shell.current_dir(dir).stdin(Stdio::null());
+    shell.envs(compare.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.env_remove("FANOUT_WORKERS").output().unwrap()
+}
+
+#[test]
+fn a_run_goes_on_when_nobody_reads() {
+    for lost in
+        ["2>&1 | true; exit ${PIPESTATUS[0]}", "2>&1 >&2 | head -n 1; exit ${PIPESTATUS[0]}", "2>/dev/full", ">&- 2>&-"]
+    {
+        let tree = Tree::new(&["sequential", "twice"]);
+        let output = with_output(&tree, lost);
+        assert_status(&output, 0);
+        assert_eq!(row(&tree.page(), "twice")[2], "250 ms", "{lost}");
+        assert_eq!(tree.run().plan.ended, Some(Ended::Complete), "{lost}");
+    }
+    let tree = Tree::new(&["sequential", "twice"]);
+    let output = with_output(&tree, ">/dev/full");
+    assert_status(&output, 1);
+    assert_eq!(stderr(&output).matches("error: standard output: No space left on device").count(), 1, "{output:?}");
+    assert!(stderr(&output).contains("all columns: ") && !stderr(&output).contains("--report"), "{output:?}");
+    assert!(tree.page().contains("| twice "));
+}
+
+#[test]
+fn a_run_in_which_nothing_was_timed_leaves_nothing() {
+    let tree = Tree::new(&["sequential", "waiter"]);
+    let mut command = tree.compare(&["--bin-dir", "programs", "--workers", "2"]);
+    let mut compare = Killed(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    until("program that is verified", || fs::read_to_string(tree.path("state/pid")).ok());
+    assert!(Command::new("kill").args(["-s", "INT", &compare.0.id().to_string()]).status().unwrap().success());
+    assert_eq!(until("end", || compare.0.try_wait().unwrap()).code(), Some(130));
+    assert!(!tree.path("results/local").exists());
+}
+
+#[test]
+fn a_hangup_ends_a_run_unless_it_is_ignored() {
+    interrupted_by("HUP");
+
+    let tree = Tree::new(&["sequential", "waiter"]);
+    let compare = tree.compare(&["--bin-dir", "programs", "--workers", "2", "--rounds", "1"]);
+    let mut nohup = Command::new("nohup");
+    nohup.arg(compare.get_program()).args(compare.get_args()).current_dir(tree.dir.path());
+    nohup.envs(compare.get_envs().filter_map(|(name, value)| Some((name, value?)))).env_remove("FANOUT_WORKERS");
+    nohup.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut compare = Killed(nohup.spawn().unwrap());
+    let waiter = until("program that is verified", || fs::read_to_string(tree.path("state/pid")).ok());
+    let signal = |name: &str, pid: &str| Command::new("kill").args(["-s", name, pid]).status().unwrap().success();
+    assert!(signal("HUP", &compare.0.id().to_string()));
+    // It waits for this one alone, so that it would be gone by then.
+    assert!(signal("TERM", waiter.trim()));
+    let status = until("end", || compare.0.try_wait().unwrap());
+    assert_eq!(status.code(), Some(1), "the program that was ended is a failed row");
+    assert_eq!(tree.run().plan.ended, Some(Ended::Complete));
+}
+
+#[test]
+fn what_is_carried_with_the_strategies_is_not_measured() {
+    let tree = Tree::new(&["sequential", "twice"]);
+    for name in ["compare", "new-strategy"] {
+        symlink(env!("CARGO_BIN_EXE_compare"), tree.path("programs").join(name)).unwrap();
+    }
+    fs::rename(tree.path("path/hyperfine"), tree.path("programs/hyperfine")).unwrap();
+    assert_status(&tree.measure(&["--rounds", "1"]), 0);
+    let names: Vec<String> = tree.run().plan.rows.into_iter().map(|row| row.name).collect();
+    assert_eq!(names, ["sequential", "twice", "sequential.control"]);
+}
+
+#[test]
+fn a_hyperfine_that_cannot_time_is_passed_over() {
+    use std::os::unix::fs::PermissionsExt;
+    for (script, mode, told) in [
+        (
+            "#!/bin/sh\necho hyperfine 1.11.0\n",
+            0o755,
+            "says that it is `hyperfine 1.11.0`, and hyperfine 1.13 or later is needed",
+        ),
+        ("#!/bin/sh\n", 0o644, "cannot be run: permission denied"),
+        ("#!/nowhere\n", 0o755, "cannot be run: No such file or directory"),
+    ] {
+        let tree = Tree::new(&["sequential"]);
+        let first = tree.path("first");
+        fs::create_dir(&first).unwrap();
+        // Written by another process: one that this process has open for writing cannot be run by it or its children.
+        let mut tee = Command::new("tee")
+            .arg(first.join("hyperfine"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut tee.stdin.take().unwrap(), script.as_bytes()).unwrap();
+        assert!(tee.wait().unwrap().success());
+        fs::set_permissions(first.join("hyperfine"), fs::Permissions::from_mode(mode)).unwrap();
+        let mut compare = tree.compare(&["--bin-dir", "programs", "--workers", "2", "--rounds", "1"]);
+        let path = std::env::var("PATH").unwrap_or_default();
+        compare.env("PATH", format!("{}:{}:{path}", first.display(), tree.path("path").display()));
+        let output = compare.output().unwrap();
+        assert_status(&output, 0);
+        assert!(stderr(&output).contains(told), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn each_warning_is_said_once() {
+    let tree = Tree::new(&["sequential", "twice"]);
+    let output = tree.measure(&["--rounds", "2"]);
+    assert_status(&output, 0);
+    let said = [stderr(&output), String::from_utf8_lossy(&output.stdout).into_owned()].concat();
+    assert_eq!(said.matches("fewer than 6 rounds").count(), 1, "{said}");
+    assert!(!said.contains("](") && !said.contains("**"), "no markdown but the tables: {said}");
+    assert!(!said.contains("0 s left"), "{said}");
+}
+
 /// A workspace in a folder below `tree`, with the strategies `sequential` and `twice`, whose program is `main`.
 fn workspace(tree: &Tree, folder: &str, main: &str) -> PathBuf {
     let root = tree.path(folder);
@@ -575,6 +805,18 @@ const REPORTING: &str = r##"fn main() {
 "##;
 
 #[test]
+fn a_build_goes_on_when_nobody_reads() {
+    for lost in ["2>/dev/full", "2>&1 >&2 | true; exit ${PIPESTATUS[0]}"] {
+        let tree = Tree::new(&[]);
+        let root = workspace(&tree, "built", REPORTING);
+        lock(&root);
+        let output = losing(&tree.compare(&["--rounds", "1"]), &root, lost);
+        assert_status(&output, 0);
+        assert!(root.join("target/release/twice").is_file(), "{lost}");
+    }
+}
+
+#[test]
 fn a_strategy_may_depend_on_a_crate_of_its_own_name() {
     let tree = Tree::new(&[]);
     let root = workspace(&tree, "a space", REPORTING);
@@ -583,7 +825,7 @@ fn a_strategy_may_depend_on_a_crate_of_its_own_name() {
     lock(&root);
     let output = tree.compare(&["--rounds", "1"]).current_dir(&root).output().unwrap();
     assert_status(&output, 0);
-    let results = fs::read_dir(root.join("results")).unwrap().map(|entry| entry.unwrap().path());
+    let results = fs::read_dir(root.join("results/local")).unwrap().map(|entry| entry.unwrap().path());
     let run = Run::read(&results.into_iter().find(|path| path.is_dir()).unwrap()).unwrap();
     assert_eq!(run.measured("twice").unwrap().cold.len(), 1);
 }

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bench::machine::Others;
 use bench::record::{Ended, Run};
 use bench::standings::Standings;
 use bench::{index, page};
@@ -48,16 +49,6 @@ fn the_headline_of_a_run_with_the_notebook() {
 }
 
 #[test]
-fn a_free_threaded_row_says_so() {
-    let mut run = Run::read(&notebook()).unwrap();
-    let index = run.plan.rows.iter().position(|row| row.name == "python-sequential").unwrap();
-    run.measured[index].verified.as_mut().unwrap().python.as_mut().unwrap().gil = false;
-    let page = page::render(&run);
-    assert!(page.contains("| python-sequential            | free-threaded |"), "{page}");
-    assert!(page.contains("| Python, free-threaded |"), "{page}");
-}
-
-#[test]
 fn the_page() {
     insta::assert_snapshot!(page::render(&Run::read(&recorded()).unwrap()));
 }
@@ -73,9 +64,13 @@ fn the_index() {
     let run = Run::read(&recorded()).unwrap();
     let mut interrupted = run.clone();
     interrupted.plan.ended = Some(Ended::Interrupted);
-    interrupted.complete.retain(|round| *round < 3);
-    let runs = [(interrupted, "2026-11-23T08-00-00Z".to_owned()), (run, "2026-11-22T15-30-00Z".to_owned())];
-    insta::assert_snapshot!(index::render(&runs));
+    interrupted.complete.retain(|round, _| *round < 3);
+    let entries = [
+        ("2026-11-23T09-00-00Z".to_owned(), Err("2026-11-23T09-00-00Z/machine.json: entity not found".to_owned())),
+        ("2026-11-23T08-00-00Z".to_owned(), Ok(interrupted)),
+        ("2026-11-22T15-30-00Z".to_owned(), Ok(run)),
+    ];
+    insta::assert_snapshot!(index::render(&entries));
 }
 
 /// The same measurement in the schema of hyperfine 2.
@@ -150,4 +145,36 @@ fn sequential_against_itself_is_the_noise_floor() {
     });
     let noise = Standings::of(&same).noise.unwrap();
     assert_eq!((noise.ratio.low, noise.ratio.median, noise.ratio.high, noise.floor), (1.0, 1.0, 1.0, 0.0));
+}
+
+#[test]
+fn a_round_beside_others_is_said_and_so_is_a_missing_sample() {
+    let mut run = Run::read(&recorded()).unwrap();
+    run.machine.governors.clear();
+    assert_eq!(page::warnings(&run), ["what else ran on the machine during the rounds is not known"]);
+    for (round, busy) in [(2, 0.02), (4, 0.31), (5, 0.12)] {
+        run.complete.get_mut(&round).unwrap().others = Some(Others { busy, stolen: 0.001 });
+    }
+    let index = run.plan.rows.iter().position(|row| row.name == "rayon-iter").unwrap();
+    run.measured[index].cold.remove(&3);
+    assert_eq!(
+        page::warnings(&run),
+        [
+            "of 6 cold runs of rayon-iter, 5 were recorded: its median is of those",
+            "rounds 4–5 disturbed: at the most, other programs used 31.0 % of the processors, and the hypervisor took 0.1 %",
+        ]
+    );
+}
+
+#[test]
+fn tables_fit_where_they_are_read() {
+    let runs = [recorded(), notebook()].map(|dir| Run::read(&dir).unwrap());
+    for run in &runs {
+        for line in page::tables(run).lines().filter(|line| line.starts_with('|')) {
+            assert!(line.chars().count() <= 110, "{line}");
+        }
+        let page = page::render(run);
+        let first = page.lines().find(|line| line.starts_with('|')).unwrap();
+        assert!(first.matches('|').count() <= 8, "{first}");
+    }
 }

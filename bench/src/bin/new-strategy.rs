@@ -1,11 +1,14 @@
 //! `new-strategy`: makes the folder of a new strategy, which runs and keeps the laws before a line of it is written.
 
+#![warn(clippy::print_stdout, clippy::print_stderr, reason = "they panic once nobody reads; see tell.rs")]
+
 use std::env;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use bench::scaffold::{self, FILL_IN, Name, NameError, TEMPLATE};
+use bench::tell;
 use clap::Parser;
 
 const EXAMPLE: &str = "\
@@ -33,8 +36,8 @@ fn main() -> ExitCode {
         Ok(options) => options,
         Err(error) if env::args_os().len() == 1 || !error.use_stderr() => error.exit(),
         Err(error) => {
-            // The message alone: the usage below it is what --help is for.
-            eprintln!("{}", error.to_string().lines().next().unwrap_or_default());
+            // The usage below the message is what --help is for.
+            tell::say(harness::one_line(&error));
             return ExitCode::from(2);
         }
     };
@@ -43,12 +46,12 @@ fn main() -> ExitCode {
             // Whoever does not listen has the strategy all the same.
             _ = io::stdout().write_all(next_steps(&name).as_bytes());
             if scaffold::is_on_crates_io(&name) {
-                eprint!("{}", taken(&name));
+                tell::say(taken(&name));
             }
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("error: {error:#}");
+            tell::complain(error.as_ref());
             ExitCode::from(if error.is::<NameError>() { 2 } else { 1 })
         }
     }
@@ -68,8 +71,7 @@ fn taken(name: &Name) -> String {
     format!(
         "
 note: crates.io has a crate `{name}` too. A strategy of this name cannot depend on that crate.
-      If yours is meant to, remove impls/{name} and make it under another name, such as `{name}-keys`.
-"
+      If yours is meant to, remove impls/{name} and make it under another name, such as `{name}-keys`."
     )
 }
 

@@ -29,8 +29,9 @@ const LAYERS: [(&str, &[&str]); 5] = [
     ("shared/worker", &["kernel"]),
     ("shared/harness", &["kernel", "worker"]),
     ("impls", &["kernel", "worker", "harness"]),
-    // A strategy is measured as a process. Only the kernel's own speed is measured from inside.
-    ("bench", &["kernel"]),
+    // A strategy is measured as a process. Only the kernel's own speed is measured from inside; of the harness it takes the
+    // flags of a job.
+    ("bench", &["kernel", "harness"]),
 ];
 
 /// Bounds a strategy's `src/lib.rs`, in lines of code: it is read in one sitting, and copied. A strategy that must be

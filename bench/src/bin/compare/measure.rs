@@ -1,27 +1,30 @@
 //! One run: build, verify, watch, time, write.
 
 use std::collections::BTreeMap;
-use std::env;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 use std::process::{ExitStatus, Output};
 use std::time::{Duration, Instant};
+use std::{env, fs};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use bench::answer::{Answer, Reference, Unusable, seconds};
 use bench::contender::{CONTROL, Contender, SEQUENTIAL};
+use bench::hyperfine;
 use bench::interrupt::{Interrupt, Interrupted};
 use bench::job::Job;
-use bench::machine::{self, Machine, Python};
+use bench::machine::{self, Activity, Machine, Others, Python};
 use bench::memory::{self, Footprint, Peak};
 use bench::notebook::{self, Clock, SAME_BITS};
 use bench::process::{self, RunError, Running};
-use bench::record::{self, Ended, FORMAT, Failure, Folder, Plan, Row, Stage};
+use bench::record::{self, Ended, FORMAT, Failure, Folder, Plan, Round, Row, Run, Stage};
 use bench::schedule::{self, Runs};
-use bench::{hyperfine, index, page};
+use bench::{index, page, tell};
 
+use crate::folder;
 use crate::options::Options;
-use crate::progress::Progress;
+use crate::progress::{Progress, about};
 use crate::rows::{self, Notebook, Wanted, shown};
+use crate::setup::{self, Alone};
 
 /// Batches per warm process. The first is cold, which leaves two warm samples per round from each of ten processes: more
 /// batches in one process would say more about that process and less about the strategy.
@@ -58,35 +61,64 @@ struct Session<'a> {
     folder: Folder,
     interrupt: &'a Interrupt,
     progress: Progress,
+    alone: Alone,
+    /// What the machine had done when the first round began, and after the last round that was long enough to tell.
+    looked: Option<Activity>,
+    /// Whether there is a sample to keep.
+    timed: bool,
 }
 
 /// A row that takes part.
 struct Entry {
     contender: Contender,
     runs: Runs,
-    /// What one process with one batch and its digest takes.
-    batch: Duration,
+    costs: Costs,
     /// How long one process may take.
     limit: Duration,
     /// It takes no further part.
     failed: bool,
 }
 
+/// What one process with one batch is expected to take.
+#[derive(Clone, Copy)]
+struct Costs {
+    /// As it is timed.
+    plain: Duration,
+    /// With its digest, as in all other runs.
+    digested: Duration,
+}
+
+impl Costs {
+    /// Of a process that took `elapsed` for a digested batch, by its answer.
+    fn of(answer: &Answer, elapsed: Duration) -> Costs {
+        Costs { plain: Duration::from_secs_f64(answer.cold_seconds()), digested: elapsed }
+    }
+}
+
 pub(crate) fn measure(options: &Options, root: &Path, interrupt: &Interrupt) -> Result<End> {
     let before = machine::activity();
-    let job = options.job();
+    // What can be refused is refused before anything is built.
+    let job = options.job()?;
+    let results = setup::results(options, root)?;
+    let carried = options.bin_dir.as_deref().map(|dir| folder("--bin-dir", dir)).transpose()?;
+    let python = options.python.as_deref().map(setup::interpreter).transpose()?;
     let wanted = Wanted::of(&options.only, root, options.python.is_some())?;
-    let found = match &options.bin_dir {
-        Some(dir) => rows::carried(dir, root, &wanted).map(|contenders| (contenders, Vec::new())),
-        None => rows::built(root, &wanted),
+    let names = match &carried {
+        Some(dir) => wanted.carried(dir)?,
+        None => wanted.in_source(root)?,
     };
-    // A Ctrl-C ends cargo too; what cargo then did not do is no error.
-    interrupt.check()?;
-    let (mut contenders, unbuilt) = found?;
-    let hyperfine = find_hyperfine(root, options.bin_dir.is_none());
-    interrupt.check()?;
-    let hyperfine = hyperfine?;
-    let notebook = match &options.python {
+    let alone = Alone::announce();
+    let hyperfine = setup::find_hyperfine(root, carried.as_deref(), interrupt)?;
+    let (mut contenders, unbuilt) = match &carried {
+        Some(dir) => (rows::carried(dir, root, &names), Vec::new()),
+        None => {
+            let built = rows::built(root, &names, interrupt);
+            // An interrupt ends cargo too; what cargo then did not do is no error.
+            interrupt.check()?;
+            built?
+        }
+    };
+    let notebook = match &python {
         Some(python) => rows::notebook(root, python, &wanted, &contenders, interrupt)?,
         None => Notebook::default(),
     };
@@ -102,86 +134,48 @@ pub(crate) fn measure(options: &Options, root: &Path, interrupt: &Interrupt) -> 
         }
     };
     contenders.push(sequential.control());
-    let began = Instant::now();
-    let reference = ask(&sequential, &with(&job.flags(), &["--format", "json", "--digest"]), None, None, interrupt)?;
-    let (reference, json) = reference.map_err(|trouble| {
-        let said = trouble.stderr.map(|line| format!("\n{line}")).unwrap_or_default();
-        anyhow::anyhow!("sequential is the reference, and it did not do this job: {}{said}", trouble.message)
-    })?;
-    let digest = reference.digest.unwrap_or_default();
-    let references = BTreeMap::from([(job.rng.clone(), Reference { name: SEQUENTIAL.to_owned(), digest })]);
-    let batch = began.elapsed();
+    let (reference, json, costs) = reference(&sequential, &job, interrupt)?;
+    let references = BTreeMap::from([(job.rng.clone(), reference)]);
     let entries: Vec<Entry> =
-        contenders.into_iter().map(|contender| Entry::new(contender, &job, options.rounds(), batch)).collect();
+        contenders.into_iter().map(|contender| Entry::new(contender, &job, options.rounds(), costs)).collect();
 
     let stamp = jiff::Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
-    let results = options.out.clone().unwrap_or_else(|| root.join("results"));
+    let is_new = !results.exists();
     let (folder, stamp) = record::create(&results, &stamp)?;
-    let version = hyperfine::version(&hyperfine).context("hyperfine does not say its version")?;
     let mut session = Session {
-        progress: Progress::new(entries.iter().map(|entry| entry.batch + entry.rest(&job)).sum()),
+        progress: Progress::new(entries.iter().map(|entry| entry.costs.digested + entry.rest(&job)).sum()),
         plan: plan(options, root, stamp, &job, &entries, not_measured),
-        machine: Machine::inspect(root, options.bin_dir.is_none(), version, before),
+        machine: Machine::inspect(root, carried.is_none(), hyperfine.version.clone(), before),
         entries,
         job,
         references,
-        hyperfine,
+        hyperfine: hyperfine.path,
         folder,
         interrupt,
+        alone,
+        looked: None,
+        timed: false,
     };
-    session.folder.write_plan(&session.plan)?;
-    session.folder.write_machine(&session.machine)?;
-    session.folder.write_verified(SEQUENTIAL, &json)?;
-    for warning in session.machine.warnings() {
-        session.progress.say(&format!("warning: {warning}"));
-    }
-    for name in unbuilt {
-        let message = "it did not build; cargo says why".to_owned();
-        let failure = Failure { stage: Stage::Build, round: None, message, exit: None, stderr: None };
-        // And so there is none of it with another generator.
-        let unbuilt =
-            |entry: &Entry| entry.contender.name == name || entry.contender.name.starts_with(&format!("{name}."));
-        for index in (0..session.entries.len()).filter(|&index| unbuilt(&session.entries[index])).collect::<Vec<_>>() {
-            session.fail(index, failure.clone())?;
-        }
-    }
-
-    let outcome = session.run(&requirements_xxh3);
+    let outcome = session.begin(&json, unbuilt).and_then(|()| session.run(&requirements_xxh3));
     session.progress.finish();
-    let interrupted = match outcome {
-        Ok(()) => false,
-        Err(error) if error.is::<Interrupted>() => true,
-        Err(error) => return Err(error),
-    };
-    session.plan.ended = Some(if interrupted { Ended::Interrupted } else { Ended::Complete });
-    session.machine.after = machine::activity();
-    session.folder.write_machine(&session.machine)?;
-    session.folder.write_plan(&session.plan)?;
-    let run = page::write(session.folder.path())?;
-    index::write(&results)?;
-
-    println!("{}", page::headline(&run, "README.md"));
-    for warning in page::warnings(&run) {
-        eprintln!("warning: {warning}");
+    if !session.timed {
+        return session.leave_nothing(outcome, is_new.then_some(&results));
     }
-    eprintln!("{}", session.folder.path().join("README.md").display());
-    Ok(match interrupted {
-        true => End::Interrupted,
-        false if page::any_failed(&run) => End::SomeFailed,
-        false => End::AllMeasured,
-    })
+    session.end(outcome, &results)
 }
 
-fn find_hyperfine(root: &Path, may_install: bool) -> Result<PathBuf> {
-    if let Some(found) = hyperfine::find(root) {
-        return Ok(found);
-    }
-    if !may_install {
-        bail!("hyperfine is not on PATH; it is on https://github.com/sharkdp/hyperfine");
-    }
-    eprintln!("hyperfine is not on PATH: installing it in target/tools (about 100 s, once)");
-    let status = hyperfine::install_command(root).status().context("cargo could not be run")?;
-    hyperfine::find(root).with_context(|| format!("hyperfine could not be installed: {status}"))
+/// The digest that all others must have, with the answer that it is from and what that cost. Without it nothing can be
+/// compared.
+fn reference(sequential: &Contender, job: &Job, interrupt: &Interrupt) -> Result<(Reference, Vec<u8>, Costs)> {
+    tell::say("running sequential once: all others must give its digest");
+    let began = Instant::now();
+    let asked = ask(sequential, &with(&job.flags(), &["--format", "json", "--digest"]), None, None, interrupt)?;
+    let (answer, json) = asked.map_err(|trouble| {
+        let said = trouble.stderr.map(|line| format!("\n{line}")).unwrap_or_default();
+        anyhow::anyhow!("sequential is the reference, and it did not do this job: {}{said}", trouble.message)
+    })?;
+    let costs = Costs::of(&answer, began.elapsed());
+    Ok((Reference { name: SEQUENTIAL.to_owned(), digest: answer.digest.unwrap_or_default() }, json, costs))
 }
 
 fn plan(options: &Options, root: &Path, stamp: String, job: &Job, entries: &[Entry], not_measured: Vec<Row>) -> Plan {
@@ -236,27 +230,27 @@ fn own_command(root: &Path) -> String {
 }
 
 impl Entry {
-    /// Until more is known, a strategy is thought to take `batch`, as `sequential` does.
-    fn new(contender: Contender, job: &Job, rounds: u32, batch: Duration) -> Entry {
+    /// Until more is known, a strategy is thought to take what `sequential` does.
+    fn new(contender: Contender, job: &Job, rounds: u32, sequential: Costs) -> Entry {
         let values = job.keys as f64 * job.count as f64;
+        let seconds = |seconds| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
         let runs = Runs::every(rounds, REPEAT);
-        let (batch, limit) = match contender.notebook {
-            true => (values * GUESS_PER_VALUE, PATIENCE.as_secs_f64() + values * PATIENCE_PER_VALUE),
-            false => (batch.as_secs_f64(), (PATIENCE + 20 * batch).as_secs_f64()),
-        };
-        let [batch, limit] =
-            [batch, limit].map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX));
-        let mut entry = Entry { contender, runs, batch, limit, failed: false };
-        if entry.contender.notebook {
-            entry.afford(batch, rounds);
+        if !contender.notebook {
+            let limit = PATIENCE + 20 * sequential.digested;
+            return Entry { contender, runs, costs: sequential, limit, failed: false };
         }
+        let guess = seconds(values * GUESS_PER_VALUE);
+        let limit = PATIENCE.saturating_add(seconds(values * PATIENCE_PER_VALUE));
+        let costs = Costs { plain: guess, digested: guess };
+        let mut entry = Entry { contender, runs, costs, limit, failed: false };
+        entry.afford(rounds);
         entry
     }
 
-    /// Sets how often a program of the notebook is timed, whose run takes `run`.
-    fn afford(&mut self, run: Duration, rounds: u32) {
+    /// Sets how often a program of the notebook is timed, by what its run takes.
+    fn afford(&mut self, rounds: u32) {
         let is_warm = notebook::pair(&self.contender.name).is_some_and(|pair| pair.clock == Clock::Warm);
-        self.runs = Runs::affordable(run, is_warm, rounds, REPEAT);
+        self.runs = Runs::affordable(self.costs.plain, is_warm, rounds, REPEAT);
     }
 
     fn row(&self, job: &Job) -> Row {
@@ -265,7 +259,7 @@ impl Entry {
 
     /// What its part of the run takes, apart from being verified.
     fn rest(&self, job: &Job) -> Duration {
-        if self.failed { Duration::ZERO } else { self.memory(job) + self.batch.saturating_mul(self.runs.jobs()) }
+        if self.failed { Duration::ZERO } else { self.memory(job).saturating_add(self.rounds()) }
     }
 
     /// What its memory pass takes. The control has none.
@@ -274,13 +268,53 @@ impl Entry {
         let asleep = Duration::from_micros(blocking.keys * blocking.count / blocking.workers.max(1) as u64);
         match &self.contender {
             contender if contender.name == CONTROL => Duration::ZERO,
-            contender if contender.notebook => self.batch,
-            _ => self.batch + asleep,
+            contender if contender.notebook => self.costs.digested,
+            _ => self.costs.digested + asleep,
         }
+    }
+
+    /// What all its rounds take.
+    fn rounds(&self) -> Duration {
+        match self.failed {
+            true => Duration::ZERO,
+            false => self
+                .costs
+                .plain
+                .saturating_mul(self.runs.cold)
+                .saturating_add(self.warm().saturating_mul(self.runs.warm)),
+        }
+    }
+
+    /// What a warm process takes, with the check that follows it.
+    fn warm(&self) -> Duration {
+        self.costs.digested.saturating_mul(self.runs.batches + 1)
     }
 }
 
 impl Session<'_> {
+    /// Writes what is known before anything is measured.
+    fn begin(&mut self, reference: &[u8], unbuilt: Vec<String>) -> Result<()> {
+        self.machine.another_compare = self.alone.is_not();
+        self.folder.write_plan(&self.plan)?;
+        self.folder.write_machine(&self.machine)?;
+        self.folder.write_verified(SEQUENTIAL, reference)?;
+        for warning in self.machine.warnings() {
+            self.progress.warn(&warning);
+        }
+        for name in unbuilt {
+            let message = "it did not build; cargo says why".to_owned();
+            let failure = Failure { stage: Stage::Build, round: None, message, exit: None, stderr: None };
+            // And so there is none of it with another generator.
+            let unbuilt =
+                |entry: &Entry| entry.contender.name == name || entry.contender.name.starts_with(&format!("{name}."));
+            let indices: Vec<_> = (0..self.entries.len()).filter(|&index| unbuilt(&self.entries[index])).collect();
+            for index in indices {
+                self.fail(index, failure.clone())?;
+            }
+        }
+        Ok(())
+    }
+
     fn run(&mut self, requirements_xxh3: &str) -> Result<()> {
         // The control is `sequential`, which need not be verified and watched twice.
         let programs = self.entries.len() - 1;
@@ -293,11 +327,79 @@ impl Session<'_> {
         for index in 0..programs {
             self.watch(index)?;
         }
+        let so_far = self.machine.before.zip(machine::activity()).and_then(|(before, now)| before.others_until(&now));
+        if let Some(others) = so_far.filter(Others::disturb) {
+            self.progress.warn(&format!("so far, {}: that disturbs the figures", others.used()));
+        }
+        self.progress.restart(self.entries.iter().map(Entry::rounds).sum());
+        self.looked = machine::activity();
         for round in 1..=self.plan.rounds {
+            if self.entries.iter().all(|entry| entry.failed) {
+                break;
+            }
             self.progress.stage(&format!("round {round} of {}", self.plan.rounds));
             self.round(round)?;
         }
         Ok(())
+    }
+
+    /// Takes away the folder of a run without a sample, and the one that it is in if that was made for it. Why nothing was
+    /// timed has been said.
+    fn leave_nothing(self, outcome: Result<()>, made_for_it: Option<&PathBuf>) -> Result<End> {
+        self.folder.remove()?;
+        // It stays if there is something in it by now.
+        let _not_empty = made_for_it.map(fs::remove_dir);
+        tell::say("nothing was timed, and nothing is kept");
+        outcome.map(|()| End::SomeFailed)
+    }
+
+    /// Shows what was measured, however far that got, and says where it is. The table comes first: whatever else fails, it
+    /// was what the run was for.
+    fn end(mut self, outcome: Result<()>, results: &Path) -> Result<End> {
+        let (ended, failure) = match outcome {
+            Ok(()) => (Some(Ended::Complete), None),
+            Err(error) if error.is::<Interrupted>() => (Some(Ended::Interrupted), None),
+            Err(error) => (None, Some(error)),
+        };
+        // Those of the machine were said when the run began.
+        let said = self.machine.warnings();
+        self.plan.ended = ended;
+        self.machine.after = machine::activity();
+        self.machine.another_compare = self.alone.is_not();
+        let mut failures: Vec<anyhow::Error> = failure.into_iter().collect();
+        failures.extend(self.folder.write_machine(&self.machine).err().map(Into::into));
+        failures.extend(self.folder.write_plan(&self.plan).err().map(Into::into));
+        let run = Run { plan: self.plan.clone(), machine: self.machine.clone(), ..Run::read(self.folder.path())? };
+        let printed = tell::print(&page::tables(&run)).context("standard output");
+        page::warnings(&run).iter().filter(|warning| !said.contains(warning)).for_each(tell::warn);
+        failures.extend(page::write(self.folder.path()).err().map(Into::into));
+        failures.extend(index::write(results).err().map(Into::into));
+        let whole = failures.is_empty() && printed.is_ok();
+        // On a full disk the others have the same cause.
+        failures.into_iter().take(1).chain(printed.err()).for_each(|error| tell::complain(error.as_ref()));
+        self.folder.tidy();
+        self.say_where(ended);
+        Ok(match ended {
+            Some(Ended::Interrupted) => End::Interrupted,
+            Some(Ended::Complete) if whole && !page::any_failed(&run) => End::AllMeasured,
+            _ => End::SomeFailed,
+        })
+    }
+
+    /// Where the page is, and what can be done where it is not all that was asked for.
+    fn say_where(&self, ended: Option<Ended>) {
+        let page = self.folder.path().join("README.md");
+        if page.exists() {
+            tell::say(format_args!("all columns: {}", page.display()));
+        } else {
+            let dir = self.folder.path().display();
+            tell::say(format_args!(
+                "what was measured is kept in {dir}; once it can be written, --report {dir} makes its page"
+            ));
+        }
+        if ended != Some(Ended::Complete) {
+            tell::say("a stopped run cannot be continued: start it anew with the same flags");
+        }
     }
 
     /// Says how long the run will take, now that this is known, and records how often each row will be timed.
@@ -319,7 +421,7 @@ impl Session<'_> {
             } else {
                 format!("; slow, and timed less often: {}", fewer.join(", "))
             };
-            self.progress.say(&format!("about {} min to go{slow}", rest.as_secs().div_ceil(60)));
+            self.progress.say(&format!("{} to go{slow}", about(rest)));
         }
         Ok(())
     }
@@ -338,8 +440,13 @@ impl Session<'_> {
             }
         }
         let entries = order.iter().map(|&index| &self.entries[index]);
-        let names = entries.filter(|entry| !entry.failed).map(|entry| entry.contender.name.clone()).collect();
-        Ok(self.folder.write_round(round, names)?)
+        let order = entries.filter(|entry| !entry.failed).map(|entry| entry.contender.name.clone()).collect();
+        let now = machine::activity();
+        let others = self.looked.zip(now).and_then(|(before, now)| before.others_until(&now));
+        if others.is_some() {
+            self.looked = now;
+        }
+        Ok(self.folder.write_round(round, &Round { order, others })?)
     }
 
     /// The generator of a row.
@@ -350,7 +457,7 @@ impl Session<'_> {
     /// One batch, whose digest must be that of `sequential` with the same generator. Of a generator that Rust does not
     /// have, the first row that answers is the reference of the others.
     fn verify(&mut self, index: usize, requirements_xxh3: &str) -> Result<()> {
-        let Some(contender) = self.next(index, self.entries[index].batch, "digest") else { return Ok(()) };
+        let Some(contender) = self.next(index, self.entries[index].costs.digested, "digest") else { return Ok(()) };
         if contender.name == SEQUENTIAL {
             return Ok(());
         }
@@ -377,10 +484,10 @@ impl Session<'_> {
         self.references.entry(rng).or_insert(Reference { name: contender.name.clone(), digest });
         let rounds = self.plan.rounds;
         let entry = &mut self.entries[index];
-        entry.batch = began.elapsed();
+        entry.costs = Costs::of(&answer, began.elapsed());
         if contender.notebook {
-            entry.limit = PATIENCE + 20 * entry.batch;
-            entry.afford(Duration::from_secs_f64(answer.cold_seconds()), rounds);
+            entry.limit = PATIENCE + 20 * entry.costs.digested;
+            entry.afford(rounds);
         }
         if let Some(interpreter) = answer.python {
             let requirements_xxh3 = requirements_xxh3.to_owned();
@@ -397,8 +504,9 @@ impl Session<'_> {
     fn watch(&mut self, index: usize) -> Result<()> {
         let expected = self.entries[index].memory(&self.job);
         let Some(contender) = self.next(index, expected, "memory") else { return Ok(()) };
-        let (batch, limit) = (self.entries[index].batch, self.entries[index].limit);
+        let (batch, limit) = (self.entries[index].costs.digested, self.entries[index].limit);
         let mut peak = Peak::default();
+        let began = Instant::now();
         let flags = with(&flags(&contender, &self.job), &["--format", "json", "--digest"]);
         let output = Running::start(contender.command(&flags))
             .map_err(RunError::Io)
@@ -407,6 +515,11 @@ impl Session<'_> {
             Ok((answer, _)) => answer,
             Err(trouble) => return self.fail(index, trouble.at(Stage::Memory, None)),
         };
+        let again = Costs::of(&answer, began.elapsed());
+        // A first run may have had to wait for the machine's memory.
+        if again.digested < batch {
+            self.entries[index].costs = again;
+        }
         let keys_in_flight = if contender.notebook { None } else { self.keys_in_flight(&contender, limit)? };
         let footprint = Footprint { peak: peak.seen(), output_bytes: answer.output_bytes, keys_in_flight };
         Ok(self.folder.write_footprint(&contender.name, &footprint)?)
@@ -429,21 +542,28 @@ impl Session<'_> {
     /// A whole process, timed by hyperfine. Without a digest, whose cost is that of another batch: the exit status says that
     /// all keys came back at full length, and the round's check that they are the right ones.
     fn cold(&mut self, index: usize, round: u32) -> Result<()> {
-        let Some(contender) = self.next(index, self.entries[index].batch, "cold") else { return Ok(()) };
+        let Some(contender) = self.next(index, self.entries[index].costs.plain, "cold") else { return Ok(()) };
         let line = contender.command_line(&flags(&contender, &self.job));
         let export = self.folder.cold_export();
-        let export = std::path::absolute(&export).unwrap_or(export);
+        let export = absolute(&export).unwrap_or(export);
         let timer = hyperfine::time_once(&self.hyperfine, &contender.name, &line, &contender.dir, &export);
         let trouble = match process::run(timer, Some(self.entries[index].limit), self.interrupt) {
             Ok(output) if output.status.success() => match self.folder.keep_cold(round, &contender.name)?.exit_code {
-                Some(0) => return Ok(()),
+                Some(0) => {
+                    self.timed = true;
+                    return Ok(());
+                }
                 code => {
                     let exit = code.map_or_else(|| "a signal".to_owned(), |code| format!("exit status: {code}"));
                     Trouble { message: "its timed run failed".to_owned(), exit: Some(exit), stderr: None }
                 }
             },
             // hyperfine itself ends well whatever becomes of what it times, unless that cannot be started.
-            Ok(output) => Trouble::of("hyperfine could not time it".to_owned(), &output),
+            Ok(output) => {
+                // Its export has no room either where there is none for a file.
+                self.folder.check_room()?;
+                Trouble::of("hyperfine could not time it".to_owned(), &output)
+            }
             Err(error) => Trouble::without_end(error)?,
         };
         self.fail(index, trouble.at(Stage::Cold, Some(round)))
@@ -451,8 +571,8 @@ impl Session<'_> {
 
     /// Some batches in one process, timed by the process itself, and then the round's check.
     fn warm(&mut self, index: usize, round: u32) -> Result<()> {
-        let Entry { batch, runs, limit, .. } = self.entries[index];
-        let Some(contender) = self.next(index, batch * (runs.batches + 1), "warm") else { return Ok(()) };
+        let Entry { runs, limit, .. } = self.entries[index];
+        let Some(contender) = self.next(index, self.entries[index].warm(), "warm") else { return Ok(()) };
         let Some(reference) = self.reference(&contender) else { return Ok(()) };
         let flags = flags(&contender, &self.job);
         let repeat = with(&flags, &["--repeat", &runs.batches.to_string(), "--format", "json", "--digest"]);
@@ -479,7 +599,10 @@ impl Session<'_> {
     fn fail(&mut self, index: usize, failure: Failure) -> Result<()> {
         let entry = &mut self.entries[index];
         entry.failed = true;
-        self.progress.say(&format!("failed: {}: {}", entry.contender.name, failure.message));
+        let Failure { message, exit, stderr, .. } = &failure;
+        let exit = exit.as_ref().map(|exit| format!(" ({exit})")).unwrap_or_default();
+        let stderr = stderr.as_ref().map(|stderr| format!(": {stderr}")).unwrap_or_default();
+        self.progress.say(&format!("failed: {}: {message}{exit}{stderr}", entry.contender.name));
         Ok(self.folder.write_failure(&entry.contender.name, &failure)?)
     }
 }

@@ -3,7 +3,11 @@
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
+use bench::tell;
 use indicatif::{ProgressBar, ProgressStyle};
+
+/// Less than this is not worth a number: the next line comes sooner than one has read this one.
+const SOON: Duration = Duration::from_secs(10);
 
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
@@ -27,8 +31,8 @@ impl Progress {
         match &self.bar {
             Some(bar) => bar.set_message(stage.to_owned()),
             None => match self.left() {
-                Some(left) => eprintln!("{stage} (about {} s left)", left.as_secs()),
-                None => eprintln!("{stage}"),
+                Some(left) if left >= SOON => tell::say(format_args!("{stage} ({} left)", about(left))),
+                _ => tell::say(stage),
             },
         }
     }
@@ -62,8 +66,13 @@ impl Progress {
     pub(crate) fn say(&self, line: &str) {
         match &self.bar {
             Some(bar) => bar.println(line),
-            None => eprintln!("{line}"),
+            None => tell::say(line),
         }
+    }
+
+    /// A warning that should.
+    pub(crate) fn warn(&self, warning: &str) {
+        self.say(&format!("warning: {warning}"));
     }
 
     pub(crate) fn finish(&self) {
@@ -72,14 +81,44 @@ impl Progress {
         }
     }
 
-    /// From the pace so far.
+    /// From the pace so far, or as expected if nothing is done yet.
     fn left(&self) -> Option<Duration> {
         let rest = self.total.checked_sub(self.done)?.as_secs_f64();
-        let pace = self.started.elapsed().as_secs_f64() / self.done.as_secs_f64();
+        let pace =
+            if self.done.is_zero() { 1.0 } else { self.started.elapsed().as_secs_f64() / self.done.as_secs_f64() };
         Duration::try_from_secs_f64(pace * rest).ok()
+    }
+}
+
+/// A time as exact as such a guess is.
+pub(crate) fn about(time: Duration) -> String {
+    match time.as_secs() {
+        seconds if seconds < 90 => format!("about {} s", seconds.next_multiple_of(5)),
+        seconds => format!("about {} min", (seconds + 30) / 60),
     }
 }
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guess_has_no_more_digits_than_it_is_worth() {
+        let told = [11, 62, 89, 90, 149, 3_600].map(|seconds| about(Duration::from_secs(seconds)));
+        assert_eq!(told, ["about 15 s", "about 65 s", "about 90 s", "about 2 min", "about 2 min", "about 60 min"]);
+    }
+
+    #[test]
+    fn what_is_left_is_as_expected_until_the_pace_is_known() {
+        let mut progress = Progress { bar: None, ..Progress::new(Duration::from_secs(100)) };
+        assert_eq!(progress.left(), Some(Duration::from_secs(100)));
+        progress.started = Instant::now().checked_sub(Duration::from_secs(30)).unwrap();
+        progress.advance(Duration::from_secs(10));
+        let left = progress.left().unwrap().as_secs();
+        assert!((270..280).contains(&left), "ten of a hundred took thirty, so ninety take 270: {left}");
+    }
 }

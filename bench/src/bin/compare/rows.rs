@@ -1,14 +1,16 @@
 //! Who takes part: strategies as they were built, and the notebook's programs.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use anyhow::{Context, Result, bail};
-use bench::contender::{self, Contender, SEQUENTIAL};
+use bench::contender::{self, Contender, SEQUENTIAL, SelectError};
 use bench::environment::{self, INTERPRETER, Missing};
-use bench::interrupt::{Interrupt, Interrupted};
+use bench::interrupt::Interrupt;
 use bench::notebook::{self, FOLDER, OTHER_BITS, SAME_BITS};
-use bench::{building, lines};
+use bench::{building, lines, tell};
+
+use crate::options::Usage;
 
 /// What `--only` asks for.
 pub(crate) struct Wanted {
@@ -41,10 +43,11 @@ impl Wanted {
             return Ok(Wanted { strategies: only.to_vec(), brought: Vec::new(), programs: Vec::new() });
         }
         let folder = root.join(FOLDER);
-        let known = notebook::programs(&folder).with_context(|| format!("--python: {}", folder.display()))?;
+        let known = notebook::programs(&folder).map_err(|error| unreadable("--python", &folder, &error))?;
         let (programs, strategies): (Vec<_>, Vec<_>) = only.iter().cloned().partition(|name| notebook::is_row(name));
         if let Some(name) = programs.iter().find(|name| !known.contains(name)) {
-            bail!(contender::SelectError::Unknown { name: name.clone(), nearest: contender::nearest(name, &known) });
+            let nearest = contender::nearest(name, &known);
+            return Err(as_usage(SelectError::Unknown { name: name.clone(), nearest }));
         }
         let mut brought = Vec::new();
         if !programs.is_empty() && strategies.is_empty() {
@@ -56,19 +59,39 @@ impl Wanted {
     }
 
     /// The strategies, of those that are there.
-    fn select(&self, known: &[String]) -> Result<Vec<String>, contender::SelectError> {
+    fn select(&self, known: &[String]) -> Result<Vec<String>> {
         let brought = self.brought.iter().filter(|name| known.contains(name));
-        contender::select(known, &self.strategies.iter().chain(brought).cloned().collect::<Vec<_>>())
+        let only: Vec<String> = self.strategies.iter().chain(brought).cloned().collect();
+        contender::select(known, &only).map_err(as_usage)
+    }
+
+    /// The strategies in the folder `impls`.
+    pub(crate) fn in_source(&self, root: &Path) -> Result<Vec<String>> {
+        let impls = root.join("impls");
+        let known = contender::strategies(&impls).with_context(|| format!("there is no {}", impls.display()))?;
+        self.select(&known)
+    }
+
+    /// The strategies that somebody else has built.
+    pub(crate) fn carried(&self, dir: &Path) -> Result<Vec<String>> {
+        let known = contender::programs(dir).map_err(|error| unreadable("--bin-dir", dir, &error))?;
+        self.select(&known)
     }
 }
 
-/// The strategies of `impls`, freshly built, and the names of those that did not build.
-pub(crate) fn built(root: &Path, wanted: &Wanted) -> Result<(Vec<Contender>, Vec<String>)> {
-    let impls = root.join("impls");
-    let known = contender::strategies(&impls).with_context(|| format!("there is no {}", impls.display()))?;
-    let names = wanted.select(&known)?;
-    eprintln!("building {} strategies", names.len());
-    let executables = building::build(root, &names)?;
+/// A name that was asked for is wrong.
+fn as_usage(error: SelectError) -> anyhow::Error {
+    Usage(format!("--only: {error}")).into()
+}
+
+fn unreadable(flag: &str, folder: &Path, error: &io::Error) -> anyhow::Error {
+    Usage(format!("{flag}: {}: {error}", folder.display())).into()
+}
+
+/// Strategies of `impls`, freshly built, and the names of those that did not build.
+pub(crate) fn built(root: &Path, names: &[String], interrupt: &Interrupt) -> Result<(Vec<Contender>, Vec<String>)> {
+    tell::say(format_args!("building {} strategies", names.len()));
+    let executables = building::build(root, names, interrupt)?;
     if !executables.contains_key(SEQUENTIAL) {
         bail!("{SEQUENTIAL} did not build, and every ratio is taken to it");
     }
@@ -80,15 +103,13 @@ pub(crate) fn built(root: &Path, wanted: &Wanted) -> Result<(Vec<Contender>, Vec
     Ok((names.iter().map(contender).collect(), unbuilt))
 }
 
-/// The strategies that somebody else has built.
-pub(crate) fn carried(dir: &Path, root: &Path, wanted: &Wanted) -> Result<Vec<Contender>> {
-    let dir = dir.canonicalize().with_context(|| format!("--bin-dir {}", dir.display()))?;
-    let known = contender::programs(&dir).with_context(|| format!("--bin-dir {}", dir.display()))?;
+/// Strategies that somebody else has built.
+pub(crate) fn carried(dir: &Path, root: &Path, names: &[String]) -> Vec<Contender> {
     let contender = |name: &String| {
         let path = dir.join(name);
         described(Contender::program(&path, &shown(root, &path)), root)
     };
-    Ok(wanted.select(&known)?.iter().map(contender).collect())
+    names.iter().map(contender).collect()
 }
 
 /// With its lines of code, where its source is at hand.
@@ -129,7 +150,7 @@ pub(crate) fn notebook(
     let environment = match environment {
         Ok(environment) => environment,
         Err(missing) => {
-            eprintln!("warning: the notebook's programs are not measured: {missing}");
+            tell::warn(format_args!("the notebook's programs are not measured: {missing}"));
             return Ok(Notebook { programs, missing: Some(missing), ..Notebook::default() });
         }
     };
@@ -149,11 +170,14 @@ pub(crate) fn reference_of_same_bits() -> String {
     format!("{SEQUENTIAL}.{SAME_BITS}")
 }
 
-fn made(
-    root: &Path,
-    python: &str,
-    interrupt: &Interrupt,
-) -> Result<Result<environment::Environment, Missing>, Interrupted> {
-    eprintln!("installing what the notebook's programs need in target/python (some 20 MB, once)");
-    environment::make(root, python, interrupt, |why| eprintln!("{why}"))
+fn made(root: &Path, python: &str, interrupt: &Interrupt) -> Result<Result<environment::Environment, Missing>> {
+    tell::say("installing what the notebook's programs need in target/python (some 20 MB, once)");
+    Ok(environment::make(root, &temporary(root)?, python, interrupt, tell::say)?)
+}
+
+/// Where installers have what they need meanwhile, so that an interrupted one leaves nothing outside the target folder.
+pub(crate) fn temporary(root: &Path) -> Result<PathBuf> {
+    let folder = root.join("target/tmp");
+    fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    Ok(folder)
 }
