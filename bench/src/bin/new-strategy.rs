@@ -45,6 +45,7 @@ fn main() -> ExitCode {
         Ok(name) => {
             // Whoever does not listen has the strategy all the same.
             _ = io::stdout().write_all(next_steps(&name).as_bytes());
+            tell::say(format_args!("asking crates.io whether it has a crate `{}` …", name.kebab()));
             if scaffold::is_on_crates_io(&name) {
                 tell::say(taken(&name));
             }
@@ -70,8 +71,8 @@ fn taken(name: &Name) -> String {
     let name = name.kebab();
     format!(
         "
-note: crates.io has a crate `{name}` too. A strategy of this name cannot depend on that crate.
-      If yours is meant to, remove impls/{name} and make it under another name, such as `{name}-keys`."
+note: crates.io has a crate `{name}` too. If your strategy is to depend on it, remove impls/{name} and make it under
+      another name, such as `{name}-keys`: in its own program, `{name}` is the strategy."
     )
 }
 
