@@ -40,7 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PATIENCE_PER_VALUE: f64 = 3e-6;
 
 /// What a program of the notebook is thought to take per value until it has shown. Progress alone depends on it.
-const GUESS_PER_VALUE: f64 = 0.3e-6;
+const GUESS_PER_VALUE: f64 = 0.1e-6;
 
 /// How a run ended, for the exit status.
 pub(crate) enum End {
