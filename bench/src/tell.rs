@@ -24,8 +24,7 @@ pub fn complain(error: &(dyn Error + 'static)) {
 /// What the run is for, on stdout. A reader that closed the pipe had enough; a full device is an error.
 pub fn print(text: &str) -> io::Result<()> {
     let mut out = stdout().lock();
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    written.or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
+    harness::unless_closed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
 }
 
 /// An error with its causes. Many errors have their cause in their own message; it is told once.

@@ -3,7 +3,6 @@
 #![warn(clippy::print_stdout, clippy::print_stderr, reason = "they panic once nobody reads; see tell.rs")]
 
 use std::env;
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -44,7 +43,7 @@ fn main() -> ExitCode {
     match run(&options.name) {
         Ok(name) => {
             // Whoever does not listen has the strategy all the same.
-            _ = io::stdout().write_all(next_steps(&name).as_bytes());
+            let _unread = tell::print(&next_steps(&name));
             tell::say(format_args!("asking crates.io whether it has a crate `{}` …", name.kebab()));
             if scaffold::is_on_crates_io(&name) {
                 tell::say(taken(&name));

@@ -29,8 +29,8 @@ const LAYERS: [(&str, &[&str]); 5] = [
     ("shared/worker", &["kernel"]),
     ("shared/harness", &["kernel", "worker"]),
     ("impls", &["kernel", "worker", "harness"]),
-    // A strategy is measured as a process. Only the kernel's own speed is measured from inside; of the harness it takes the
-    // flags of a job.
+    // A strategy is measured as a process. Only the kernel's own speed is measured from inside; of the harness it takes how
+    // flags are read and output is written.
     ("bench", &["kernel", "harness"]),
 ];
 

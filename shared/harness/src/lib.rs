@@ -15,4 +15,4 @@ mod run;
 
 pub use cli::{JobOptions, one_line, rng_name, skew_name};
 pub use fault::{Fault, FaultKind, Faulty};
-pub use run::main;
+pub use run::{main, unless_closed};

@@ -144,8 +144,12 @@ fn batches<S: Runs<W>, W: Verifiable>(
     Ok(())
 }
 
-/// A reader that closed the pipe has what it wanted; a disk that is full has not.
-fn unless_closed(written: io::Result<()>) -> io::Result<()> {
+/// What became of an output. A reader that closed the pipe has what it wanted; a disk that is full has not.
+///
+/// # Errors
+///
+/// Whatever else went wrong with writing it.
+pub fn unless_closed(written: io::Result<()>) -> io::Result<()> {
     written.or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
 }
 

@@ -327,12 +327,11 @@ impl Session<'_> {
         for index in 0..programs {
             self.watch(index)?;
         }
-        let so_far = self.machine.before.zip(machine::activity()).and_then(|(before, now)| before.others_until(&now));
-        if let Some(others) = so_far.filter(Others::disturb) {
+        self.looked = machine::activity();
+        if let Some(others) = others_between(self.machine.before, self.looked).filter(Others::disturb) {
             self.progress.warn(&format!("so far, {}: that disturbs the figures", others.used()));
         }
         self.progress.restart(self.entries.iter().map(Entry::rounds).sum());
-        self.looked = machine::activity();
         for round in 1..=self.plan.rounds {
             if self.entries.iter().all(|entry| entry.failed) {
                 break;
@@ -442,7 +441,7 @@ impl Session<'_> {
         let entries = order.iter().map(|&index| &self.entries[index]);
         let order = entries.filter(|entry| !entry.failed).map(|entry| entry.contender.name.clone()).collect();
         let now = machine::activity();
-        let others = self.looked.zip(now).and_then(|(before, now)| before.others_until(&now));
+        let others = others_between(self.looked, now);
         if others.is_some() {
             self.looked = now;
         }
@@ -605,6 +604,10 @@ impl Session<'_> {
         self.progress.say(&format!("failed: {}: {message}{exit}{stderr}", entry.contender.name));
         Ok(self.folder.write_failure(&entry.contender.name, &failure)?)
     }
+}
+
+fn others_between(before: Option<Activity>, now: Option<Activity>) -> Option<Others> {
+    before?.others_until(&now?)
 }
 
 /// What went wrong with one process of one row.
