@@ -8,12 +8,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use bench::answer::{Answer, Reference};
-use bench::building;
-use bench::contender::{self, Contender, SEQUENTIAL};
-use bench::interrupt::Interrupt;
-use bench::job::Job;
+use bench::entrants::building;
+use bench::entrants::contender::{self, Contender, SEQUENTIAL};
 use bench::process;
+use bench::process::interrupt::Interrupt;
+use bench::run::answer::{Answer, Reference};
+use bench::run::job::Job;
 use criterion::{Criterion, SamplingMode, Throughput};
 
 fn main() -> ExitCode {

@@ -10,9 +10,10 @@ use cargo_metadata::{MetadataCommand, TargetKind};
 use proc_macro2::{TokenStream, TokenTree};
 use serde::Deserialize;
 
-use crate::contender::{SEQUENTIAL, strategies};
-use crate::interrupt::Interrupt;
-use crate::{notebook, process};
+use crate::entrants::contender::{SEQUENTIAL, strategies};
+use crate::entrants::notebook;
+use crate::process;
+use crate::process::interrupt::Interrupt;
 
 /// What every new strategy is at first: the shortest there is, and right.
 pub const TEMPLATE: &str = SEQUENTIAL;

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bench::record::{Ended, Run, Stage};
+use bench::run::record::{Ended, Run, Stage};
 use tempfile::TempDir;
 
 /// For what happens within a second on an idle machine.

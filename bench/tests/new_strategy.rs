@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use bench::contender::strategies;
+use bench::entrants::contender::strategies;
 use bench::scaffold::{FILL_IN, LONGEST, Name};
 use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 use tempfile::TempDir;

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
-use bench::contender::strategies;
-use bench::notebook::{FOLDER, SAME_BITS};
+use bench::entrants::contender::strategies;
+use bench::entrants::notebook::{FOLDER, SAME_BITS};
 use cargo_metadata::Message;
 use xxhash_rust::xxh3::xxh3_128;
 

@@ -4,10 +4,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bench::machine::Others;
-use bench::record::{Ended, Run};
-use bench::standings::Standings;
-use bench::{index, page};
+use bench::numbers::standings::Standings;
+use bench::run::machine::Others;
+use bench::run::record::{Ended, Run};
+use bench::text::index;
+use bench::text::page;
 use serde_json::{Value, json};
 
 fn recorded() -> PathBuf {

@@ -6,8 +6,8 @@ use std::env;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use bench::process::tell;
 use bench::scaffold::{self, FILL_IN, Name, NameError, TEMPLATE};
-use bench::tell;
 use clap::Parser;
 
 const EXAMPLE: &str = "\

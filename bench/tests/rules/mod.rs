@@ -6,7 +6,7 @@ use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use bench::lines;
+use bench::entrants::lines;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// What a dependency may be licensed under: licences that ask for no more than a notice. One of an `OR` is enough, all

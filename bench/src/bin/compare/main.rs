@@ -7,9 +7,12 @@ use std::process::ExitCode;
 use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
-use bench::interrupt::{Interrupt, Interrupted};
-use bench::record::Run;
-use bench::{index, page, splice, tell};
+use bench::process::interrupt::{Interrupt, Interrupted};
+use bench::process::tell;
+use bench::run::record::Run;
+use bench::text::index;
+use bench::text::page;
+use bench::text::splice;
 use clap::Parser;
 
 use crate::measure::{End, measure};

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use bench::job::Job;
+use bench::run::job::Job;
 use clap::Parser;
 use harness::JobOptions;
 

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
-use bench::tell;
+use bench::process::tell;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Less than this is not worth a number: the next line comes sooner than one has read this one.

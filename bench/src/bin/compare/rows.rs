@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use anyhow::{Context, Result, bail};
-use bench::contender::{self, Contender, SEQUENTIAL, SelectError};
-use bench::environment::{self, INTERPRETER, Missing};
-use bench::interrupt::Interrupt;
-use bench::notebook::{self, FOLDER, OTHER_BITS, SAME_BITS};
-use bench::{building, lines, tell};
+use bench::entrants::building;
+use bench::entrants::contender::{self, Contender, SEQUENTIAL, SelectError};
+use bench::entrants::environment::{self, INTERPRETER, Missing};
+use bench::entrants::lines;
+use bench::entrants::notebook::{self, FOLDER, OTHER_BITS, SAME_BITS};
+use bench::process::interrupt::Interrupt;
+use bench::process::tell;
 
 use crate::options::Usage;
 

@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf, absolute};
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
-use bench::hyperfine::{self, Timer};
-use bench::interrupt::Interrupt;
-use bench::{process, record, tell};
+use bench::process;
+use bench::process::interrupt::Interrupt;
+use bench::process::tell;
+use bench::run::record;
+use bench::sampling::hyperfine::{self, Timer};
 
 use crate::options::{Options, Usage};
 use crate::rows;

@@ -3,16 +3,16 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use crate::answer::Answer;
-use crate::contender::SEQUENTIAL;
-use crate::machine::Others;
-use crate::memory::{Footprint, Peak};
-use crate::number::{self, NOTHING};
-use crate::porting;
-use crate::record::{Ended, Measured, Plan, RecordError, Row, Run, Stage, write_whole};
-use crate::standings::{Noise, Standing, Standings};
-use crate::stats::{self, PAIRS_FOR_AN_INTERVAL, Ratio};
-use crate::table::{Align, markdown};
+use crate::entrants::contender::SEQUENTIAL;
+use crate::numbers::porting;
+use crate::numbers::standings::{Noise, Standing, Standings};
+use crate::numbers::stats::{self, PAIRS_FOR_AN_INTERVAL, Ratio};
+use crate::run::answer::Answer;
+use crate::run::machine::Others;
+use crate::run::record::{Ended, Measured, Plan, RecordError, Row, Run, Stage, write_whole};
+use crate::sampling::memory::{Footprint, Peak};
+use crate::text::number::{self, NOTHING};
+use crate::text::table::{Align, markdown};
 
 /// Remakes `README.md` in the folder of a run from the other files in it.
 pub fn write(dir: &Path) -> Result<Run, RecordError> {
@@ -345,7 +345,7 @@ fn provenance(run: &Run) -> String {
         "Frequency governor",
         &if machine.governors.is_empty() { NOTHING.to_owned() } else { machine.governors.join(", ") },
     );
-    let load = |activity: Option<crate::machine::Activity>| optional(activity.map(|it| format!("{:.2}", it.load)));
+    let load = |activity: Option<crate::run::machine::Activity>| optional(activity.map(|it| format!("{:.2}", it.load)));
     item(
         "Load",
         &format!("{} before (the build of `compare` counts), {} after", load(machine.before), load(machine.after)),

@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn what_is_carried_along_is_no_strategy() {
         use std::os::unix::fs::PermissionsExt;
-        let manifest: toml::Table = include_str!("../Cargo.toml").parse().unwrap();
+        let manifest: toml::Table = include_str!("../../Cargo.toml").parse().unwrap();
         let own = manifest["bin"].as_array().unwrap().iter().map(|bin| bin["name"].as_str().unwrap());
         let dir = tempfile::tempdir().unwrap();
         for name in own.chain(["hyperfine", "b", "a"]) {

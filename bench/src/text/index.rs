@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::{fs, io};
 
-use crate::number;
-use crate::page;
-use crate::record::{Ended, RecordError, Run, write_whole};
-use crate::standings::Standings;
-use crate::table::{Align, markdown};
+use crate::numbers::standings::Standings;
+use crate::run::record::{Ended, RecordError, Run, write_whole};
+use crate::text::number;
+use crate::text::page;
+use crate::text::table::{Align, markdown};
 
 /// A folder of a run by its name, or why it cannot be read.
 pub type Entry = (String, Result<Run, String>);

@@ -10,8 +10,8 @@ use std::process::Command;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::answer::Interpreter;
-use crate::number;
+use crate::run::answer::Interpreter;
+use crate::text::number;
 
 /// What `machine.json` holds. `None` is what could not be found out here.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -146,10 +146,10 @@ mod tests {
     use super::*;
 
     /// Written by hyperfine 1.20.0 itself.
-    const ONE: &[u8] = include_bytes!("../../tests/recorded/hyperfine-1.20.json");
+    const ONE: &[u8] = include_bytes!("../../../tests/recorded/hyperfine-1.20.json");
 
     /// The same runs in the shape of 2.0's own test of its export. The last command has no name of its own.
-    const TWO: &[u8] = include_bytes!("../../tests/recorded/hyperfine-2.0.json");
+    const TWO: &[u8] = include_bytes!("../../../tests/recorded/hyperfine-2.0.json");
 
     #[test]
     fn both_majors_are_read_alike() {

@@ -5,7 +5,7 @@
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
 
-use crate::schedule::below;
+use crate::sampling::schedule::below;
 
 /// Resamples per interval. The ends of a 95 % interval are then set by 250 resamples each; ten times as many change them
 /// in the third digit only.

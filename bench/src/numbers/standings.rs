@@ -1,11 +1,11 @@
 //! The rows in order of their time, with ranks.
 
-use crate::answer::{Answer, seconds};
-use crate::contender::{CONTROL, SEQUENTIAL};
-use crate::hyperfine::export::Sample;
-use crate::memory::Footprint;
-use crate::record::{Measured, Run};
-use crate::stats::{self, Ratio, Summary};
+use crate::entrants::contender::{CONTROL, SEQUENTIAL};
+use crate::numbers::stats::{self, Ratio, Summary};
+use crate::run::answer::{Answer, seconds};
+use crate::run::record::{Measured, Run};
+use crate::sampling::hyperfine::export::Sample;
+use crate::sampling::memory::Footprint;
 
 /// All that a run has to say about the rows that it could measure.
 #[derive(Clone, Debug, PartialEq)]

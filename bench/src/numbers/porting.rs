@@ -1,14 +1,14 @@
 //! From Python to Rust: how much faster and smaller each program of the notebook is as a strategy.
 
-use crate::answer::Answer;
-use crate::memory::Peak;
-use crate::notebook::{self, Clock, OTHER_BITS, PAIRS, SAME_BITS};
-use crate::number::{self, NOTHING};
-use crate::page;
-use crate::record::{Measured, Row, Run};
-use crate::standings::cold_ratio;
-use crate::stats::{self, Ratio, Summary};
-use crate::table::{Align, markdown};
+use crate::entrants::notebook::{self, Clock, OTHER_BITS, PAIRS, SAME_BITS};
+use crate::numbers::standings::cold_ratio;
+use crate::numbers::stats::{self, Ratio, Summary};
+use crate::run::answer::Answer;
+use crate::run::record::{Measured, Row, Run};
+use crate::sampling::memory::Peak;
+use crate::text::number::{self, NOTHING};
+use crate::text::page;
+use crate::text::table::{Align, markdown};
 
 /// A program of the notebook and what it gains.
 #[derive(Clone, Debug, PartialEq)]

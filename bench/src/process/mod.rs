@@ -1,5 +1,8 @@
 //! A child that can be given up on.
 
+pub mod interrupt;
+pub mod tell;
+
 use std::io::{self, BufRead, BufReader, IsTerminal};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
@@ -8,8 +11,7 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, bounded, never};
 use crossbeam::select;
 
-use crate::interrupt::Interrupt;
-use crate::tell;
+use crate::process::interrupt::Interrupt;
 
 /// What a child may do between being asked to stop and being killed: workers of a process pool need this long at most to
 /// see that their channel has ended.
@@ -207,7 +209,7 @@ mod tests {
         let running = Running::start(shell("sleep 600 & wait")).unwrap();
         drop(held);
         assert!(matches!(running.wait(None, &interrupt), Err(RunError::Interrupted)));
-        assert_eq!(interrupt.check(), Err(crate::interrupt::Interrupted));
+        assert_eq!(interrupt.check(), Err(interrupt::Interrupted));
     }
 
     #[test]

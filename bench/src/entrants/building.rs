@@ -9,8 +9,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use cargo_metadata::camino::Utf8Path;
 use cargo_metadata::{Message, MetadataCommand, PackageId};
 
-use crate::interrupt::Interrupt;
 use crate::process;
+use crate::process::interrupt::Interrupt;
 
 /// Why there is nothing to measure.
 #[derive(Debug, thiserror::Error)]

@@ -21,11 +21,11 @@ use std::{fs, io};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::answer::Answer;
-use crate::hyperfine::export::{self, ExportError, Sample};
-use crate::job::Job;
-use crate::machine::{Machine, Others};
-use crate::memory::Footprint;
+use crate::run::answer::Answer;
+use crate::run::job::Job;
+use crate::run::machine::{Machine, Others};
+use crate::sampling::hyperfine::export::{self, ExportError, Sample};
+use crate::sampling::memory::Footprint;
 
 /// What was going to be measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

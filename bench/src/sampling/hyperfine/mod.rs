@@ -5,7 +5,7 @@ use std::path::{self, Path, PathBuf};
 use std::process::Command;
 use std::{env, io};
 
-use crate::contender::is_executable;
+use crate::entrants::contender::is_executable;
 
 pub mod export;
 

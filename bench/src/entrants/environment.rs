@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::interrupt::{Interrupt, Interrupted};
-use crate::notebook::FOLDER;
+use crate::entrants::notebook::FOLDER;
+use crate::process::interrupt::{Interrupt, Interrupted};
 use crate::process::{self, RunError};
 
 /// The environment, below the root.

@@ -1,6 +1,6 @@
 //! Numbers with the digits that mean something, and no others.
 
-use crate::stats::{Ratio, Summary};
+use crate::numbers::stats::{Ratio, Summary};
 
 /// What an empty cell says: not measured, or not measurable here.
 pub const NOTHING: &str = "n/a";

@@ -107,7 +107,7 @@ mod tests {
         for name in &programs {
             assert!(pair(name).is_some(), "{name} is compared with nothing");
         }
-        let strategies = crate::contender::strategies(&root.join("impls")).unwrap();
+        let strategies = crate::entrants::contender::strategies(&root.join("impls")).unwrap();
         for name in counterparts() {
             assert!(strategies.iter().any(|strategy| strategy == name), "{name} is no strategy");
         }

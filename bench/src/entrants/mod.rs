@@ -1,0 +1,7 @@
+//! Who takes part: strategies as they were built, and the programs of the notebook.
+
+pub mod building;
+pub mod contender;
+pub mod environment;
+pub mod lines;
+pub mod notebook;
