@@ -3,9 +3,9 @@
 use crate::entrants::contender::{CONTROL, SEQUENTIAL};
 use crate::numbers::stats::{self, Ratio, Summary};
 use crate::run::answer::{Answer, seconds};
+use crate::run::footprint::Footprint;
 use crate::run::record::{Measured, Run};
 use crate::sampling::hyperfine::export::Sample;
-use crate::sampling::memory::Footprint;
 
 /// All that a run has to say about the rows that it could measure.
 #[derive(Clone, Debug, PartialEq)]

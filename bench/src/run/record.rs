@@ -22,10 +22,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::run::answer::Answer;
+use crate::run::footprint::Footprint;
 use crate::run::job::Job;
 use crate::run::machine::{Machine, Others};
 use crate::sampling::hyperfine::export::{self, ExportError, Sample};
-use crate::sampling::memory::Footprint;
 
 /// What was going to be measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use crate::run::footprint::Peak;
 
 /// Between two samples. Each costs the tree some hundred microseconds in which its page tables are read, so shorter would
 /// slow it down without showing more: outputs are held for as long as they are digested, which is tens of milliseconds.
@@ -22,59 +22,19 @@ pub fn interval(run: Duration) -> Duration {
     INTERVAL.max(run / LOOKS)
 }
 
-/// Below this many samples the peak is only a lower bound: the process was gone before its memory had been seen to rise and
-/// stay. At ten, one interval is a tenth of the process's life.
-const SAMPLES_FOR_A_PEAK: u64 = 10;
-
-/// The most that was seen at once, and how often was looked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Peak {
-    /// Sum of PSS in bytes. The peaks of the fields need not be at the same moment.
-    pub pss_bytes: u64,
-    /// Threads in all processes.
-    pub threads: u64,
-    /// Processes.
-    pub processes: u64,
-    /// How many samples were taken.
-    pub samples: u64,
+/// Looks once at the tree below `pid`, and raises `peak` to what is there.
+#[cfg(target_os = "linux")]
+pub fn sample(peak: &mut Peak, pid: u32) {
+    let seen = linux::look(pid);
+    peak.pss_bytes = peak.pss_bytes.max(seen.pss_bytes);
+    peak.threads = peak.threads.max(seen.threads);
+    peak.processes = peak.processes.max(seen.processes);
+    peak.samples += 1;
 }
 
-/// What the memory pass found out about one row.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Footprint {
-    /// Of the job that is timed. `None` where there is no `/proc`.
-    pub peak: Option<Peak>,
-    /// Size of one batch's outputs in bytes.
-    pub output_bytes: u64,
-    /// How many keys were worked on at a time, on average over one batch of keys that only sleep.
-    pub keys_in_flight: Option<f64>,
-}
-
-impl Peak {
-    /// Looks once at the tree below `pid`.
-    #[cfg(target_os = "linux")]
-    pub fn sample(&mut self, pid: u32) {
-        let seen = linux::look(pid);
-        self.pss_bytes = self.pss_bytes.max(seen.pss_bytes);
-        self.threads = self.threads.max(seen.threads);
-        self.processes = self.processes.max(seen.processes);
-        self.samples += 1;
-    }
-
-    /// Nothing can be seen here.
-    #[cfg(not(target_os = "linux"))]
-    pub fn sample(&mut self, _pid: u32) {}
-
-    /// Whether there may well have been more than was seen.
-    pub fn is_lower_bound(self) -> bool {
-        self.samples < SAMPLES_FOR_A_PEAK
-    }
-
-    /// The peak, if a living process was seen: one that is just ending has no memory any more.
-    pub fn seen(self) -> Option<Peak> {
-        (self.pss_bytes > 0).then_some(self)
-    }
-}
+/// Nothing can be seen here.
+#[cfg(not(target_os = "linux"))]
+pub fn sample(_peak: &mut Peak, _pid: u32) {}
 
 #[cfg(target_os = "linux")]
 mod linux {
@@ -163,7 +123,7 @@ mod tests {
         let mut peak = Peak::default();
         let deadline = Instant::now() + Duration::from_secs(20);
         while peak.processes < 2 && Instant::now() < deadline {
-            peak.sample(child.id());
+            sample(&mut peak, child.id());
             thread::sleep(INTERVAL);
         }
         drop(child.stdin.take());
@@ -178,7 +138,7 @@ mod tests {
         let (hold, held) = std::sync::mpsc::channel::<()>();
         let thread = thread::spawn(move || held.recv().is_err());
         let mut peak = Peak::default();
-        peak.sample(std::process::id());
+        sample(&mut peak, std::process::id());
         drop(hold);
         assert!(thread.join().unwrap());
         assert!(peak.pss_bytes > block.len() as u64, "{peak:?}");
@@ -190,7 +150,7 @@ mod tests {
         let mut child = Command::new("true").spawn().unwrap();
         child.wait().unwrap();
         let mut peak = Peak::default();
-        peak.sample(child.id());
+        sample(&mut peak, child.id());
         assert_eq!(peak.seen(), None);
     }
 }

@@ -8,9 +8,9 @@ use crate::numbers::porting;
 use crate::numbers::standings::{Noise, Standing, Standings};
 use crate::numbers::stats::{self, PAIRS_FOR_AN_INTERVAL, Ratio};
 use crate::run::answer::Answer;
+use crate::run::footprint::{Footprint, Peak};
 use crate::run::machine::Others;
 use crate::run::record::{Ended, Measured, Plan, RecordError, Row, Run, Stage, write_whole};
-use crate::sampling::memory::{Footprint, Peak};
 use crate::text::number::{self, NOTHING};
 use crate::text::table::{Align, markdown};
 

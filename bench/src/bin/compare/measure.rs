@@ -13,12 +13,13 @@ use bench::process::interrupt::{Interrupt, Interrupted};
 use bench::process::tell;
 use bench::process::{self, RunError, Running};
 use bench::run::answer::{Answer, Reference, Unusable, seconds};
+use bench::run::footprint::{Footprint, Peak};
 use bench::run::job::Job;
-use bench::run::machine::{self, Activity, Machine, Others, Python};
+use bench::run::machine::{Activity, Machine, Others, Python};
 use bench::run::record::{self, Ended, FORMAT, Failure, Folder, Plan, Round, Row, Run, Stage};
 use bench::sampling::hyperfine;
-use bench::sampling::memory::{self, Footprint, Peak};
 use bench::sampling::schedule::{self, Runs};
+use bench::sampling::{machine, memory};
 use bench::text::index;
 use bench::text::page;
 
@@ -147,7 +148,7 @@ pub(crate) fn measure(options: &Options, root: &Path, interrupt: &Interrupt) -> 
     let mut session = Session {
         progress: Progress::new(entries.iter().map(|entry| entry.costs.digested + entry.rest(&job)).sum()),
         plan: plan(options, root, stamp, &job, &entries, not_measured),
-        machine: Machine::inspect(root, carried.is_none(), hyperfine.version.clone(), before),
+        machine: machine::inspect(root, carried.is_none(), hyperfine.version.clone(), before),
         entries,
         job,
         references,
@@ -509,9 +510,9 @@ impl Session<'_> {
         let mut peak = Peak::default();
         let began = Instant::now();
         let flags = with(&flags(&contender, &self.job), &["--format", "json", "--digest"]);
-        let output = Running::start(contender.command(&flags))
-            .map_err(RunError::Io)
-            .and_then(|running| running.watch(limit, self.interrupt, memory::interval(batch), |pid| peak.sample(pid)));
+        let output = Running::start(contender.command(&flags)).map_err(RunError::Io).and_then(|running| {
+            running.watch(limit, self.interrupt, memory::interval(batch), |pid| memory::sample(&mut peak, pid))
+        });
         let answer = match judge(output, self.reference(&contender))? {
             Ok((answer, _)) => answer,
             Err(trouble) => return self.fail(index, trouble.at(Stage::Memory, None)),
