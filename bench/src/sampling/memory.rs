@@ -51,24 +51,24 @@ mod linux {
         let mut rest = vec![root];
         while let Some(pid) = rest.pop() {
             let Some(process) = i32::try_from(pid).ok().and_then(|pid| Process::new(pid).ok()) else { continue };
-            let Ok(tasks) = process.tasks() else { continue };
-            for task in tasks.flatten() {
-                seen.threads += 1;
-                rest.extend(task.children().unwrap_or_default());
-            }
+            // Looked at before all else: what calls `exec` meanwhile counts from the next look on.
             let Ok(stat) = process.stat() else { continue };
-            if pid != root && is_its_parent_still(stat.flags, age(stat.starttime)) {
-                continue;
+            let Ok(tasks) = process.tasks() else { continue };
+            let tasks: Vec<_> = tasks.flatten().collect();
+            // What it has started itself is there whether it counts or not.
+            rest.extend(tasks.iter().flat_map(|task| task.children().unwrap_or_default()));
+            if pid == root || !is_its_parent_still(stat.flags, age(stat.starttime)) {
+                seen.processes += 1;
+                seen.threads += tasks.len() as u64;
+                seen.pss_bytes += pss(&process).unwrap_or(0);
             }
-            seen.processes += 1;
-            seen.pss_bytes += pss(&process).unwrap_or(0);
         }
         seen
     }
 
-    /// Whether a child may still be in its parent's memory, which must not be counted twice. What `posix_spawn` starts is
-    /// there until it calls `exec`, within a millisecond or so; a child of `fork` never calls `exec`, has memory of its own
-    /// from the start, and is counted once it is too old for the other.
+    /// Whether a child may still be in its parent's memory, which must not be counted twice; it is no process and no thread
+    /// of its own either, then. What `posix_spawn` starts is there until it calls `exec`, within a millisecond or so; a child
+    /// of `fork` never calls `exec`, has memory of its own from the start, and is counted once it is too old for the other.
     pub(super) fn is_its_parent_still(flags: u32, age: Duration) -> bool {
         /// Forked, and `exec` was not called: `PF_FORKNOEXEC` in the kernel's `include/linux/sched.h`.
         const FORKED_BUT_NO_EXEC: u32 = 0x40;
@@ -103,6 +103,7 @@ mod tests_without_proc {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
     use std::process::{Command, Stdio};
     use std::thread;
     use std::time::Instant;
@@ -130,6 +131,24 @@ mod tests {
         child.wait().unwrap();
         assert_eq!((peak.processes, peak.threads), (2, 2), "{peak:?}");
         assert!(peak.pss_bytes > 0, "{peak:?}");
+    }
+
+    #[test]
+    fn what_is_its_parent_still_adds_nothing_but_its_own_children() {
+        // The shell forks a shell, which has not called `exec` and never will, and that one starts `cat`.
+        let script = "exec 3<&0; (cat <&3 & wait; :) & wait";
+        let mut child = Command::new("sh").args(["-c", script]).stdin(Stdio::piped()).spawn().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let mut seen = BTreeSet::new();
+        while !seen.contains(&(3, 3)) && Instant::now() < deadline {
+            let look = linux::look(child.id());
+            seen.insert((look.processes, look.threads));
+        }
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        // Each of the three has one thread.
+        assert!(seen.iter().all(|(processes, threads)| processes == threads), "{seen:?}");
+        assert_eq!(seen.last(), Some(&(3, 3)));
     }
 
     #[test]
