@@ -19,9 +19,20 @@ pub enum CountError {
     Syntax(#[from] syn::Error),
 }
 
+/// Lines of the strategy in `folder`: those of its `src/lib.rs`, which is what is read and copied. Its `src/main.rs` is the
+/// same for every strategy. One that is a program alone has the lines of all its sources.
+pub fn of_strategy(folder: &Path) -> Result<usize, CountError> {
+    let sources = folder.join("src");
+    match fs::read_to_string(sources.join("lib.rs")) {
+        Ok(source) => count(&source),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => count_in(&sources),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Lines of all `.rs` files below `dir` that hold code: no comments, documentation or blank lines, and nothing that is
 /// compiled for tests only.
-pub fn count_in(dir: &Path) -> Result<usize, CountError> {
+fn count_in(dir: &Path) -> Result<usize, CountError> {
     let mut lines = 0;
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
@@ -35,7 +46,7 @@ pub fn count_in(dir: &Path) -> Result<usize, CountError> {
 }
 
 /// Lines of one source text on which a token of code starts or ends.
-pub fn count(source: &str) -> Result<usize, CountError> {
+fn count(source: &str) -> Result<usize, CountError> {
     let file = syn::parse_file(source)?;
     let mut lines = BTreeSet::new();
     for item in file.items.iter().filter(|item| !is_test(item)) {
@@ -154,12 +165,16 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_counted_whole() {
+    fn a_strategy_is_its_library_or_else_all_its_sources() {
         let dir = tempfile::tempdir().unwrap();
-        fs::create_dir(dir.path().join("inner")).unwrap();
-        fs::write(dir.path().join("lib.rs"), "mod inner;\n").unwrap();
-        fs::write(dir.path().join("inner/mod.rs"), "struct A;\nstruct B;\n").unwrap();
-        fs::write(dir.path().join("notes.txt"), "struct C;\n").unwrap();
-        assert_eq!(count_in(dir.path()).unwrap(), 3);
+        let sources = dir.path().join("src");
+        fs::create_dir_all(sources.join("inner")).unwrap();
+        fs::write(sources.join("main.rs"), "mod inner;\n").unwrap();
+        fs::write(sources.join("inner/mod.rs"), "struct A;\nstruct B;\n").unwrap();
+        fs::write(sources.join("notes.txt"), "struct C;\n").unwrap();
+        assert_eq!(of_strategy(dir.path()).unwrap(), 3);
+        fs::write(sources.join("lib.rs"), "struct D;\n").unwrap();
+        assert_eq!(of_strategy(dir.path()).unwrap(), 1);
+        assert!(matches!(of_strategy(&dir.path().join("nowhere")), Err(CountError::Io(_))));
     }
 }

@@ -116,7 +116,7 @@ pub(crate) fn carried(dir: &Path, root: &Path, names: &[String]) -> Vec<Contende
 
 /// With its lines of code, where its source is at hand.
 fn described(contender: Contender, root: &Path) -> Contender {
-    let lines = lines::count_in(&root.join("impls").join(&contender.name).join("src")).ok();
+    let lines = lines::of_strategy(&root.join("impls").join(&contender.name)).ok();
     Contender { lines, ..contender }
 }
 
