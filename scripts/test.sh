@@ -27,7 +27,7 @@ nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups env -u TMPDIR HOME=/t
 if [ "$(id -u)" = 0 ] && ! "${nobody[@]}" test -x "${CARGO_TARGET_DIR:-$PWD/target}/debug/sequential"; then
     say "only root can reach $PWD: what depends on the user was not tried as another"
 elif [ "$(id -u)" = 0 ]; then
-    cargo test --locked --workspace --test laws --test failures \
+    cargo test --locked --workspace --test laws --test failures --test command_line \
         --config "target.'cfg(unix)'.runner = [$(printf '"%s", ' "${nobody[@]}")]"
 fi
 if command -v python3 >/dev/null; then

@@ -81,7 +81,7 @@ pub fn alone(test: &str, body: impl FnOnce()) {
 }
 
 /// Says that a part of the test was left out, and why. It is shown although the test passes.
-pub(crate) fn not_tried(what: &str) {
+pub fn not_tried(what: &str) {
     eprintln!("{NOT_TRIED}{what}");
 }
 

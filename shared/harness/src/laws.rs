@@ -2,10 +2,8 @@
 //! of each, so that no strategy can forget one.
 
 use std::fmt::Debug;
-use std::io::{Read, Write};
 use std::num::NonZeroUsize;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,7 +15,7 @@ use kernel::{
 };
 use serde_json::Value;
 
-use crate::alone::{self, Holdings, SOON, all_there, mark, settled, within};
+use crate::alone::{self, Holdings, all_there, mark, settled};
 use crate::{Fault, FaultKind, Faulty};
 
 /// Makes one test of each law. `tests/laws.rs` of a strategy is this one line:
@@ -36,7 +34,8 @@ use crate::{Fault, FaultKind, Faulty};
 ///
 /// T and E with a number are scenarios of the failure suite: what threads must survive, and what everything must. What
 /// processes must is in [`failures!`](crate::failures!). T4, a strategy inside another's pool, is a test of the strategies
-/// that have one to be inside of.
+/// that have one to be inside of. E3 and E5 are about the command line, which no strategy changes: they are in the
+/// harness's `tests/command_line.rs`.
 #[macro_export]
 macro_rules! laws {
     ($strategy:ty) => {
@@ -59,15 +58,8 @@ macro_rules! laws {
             t5_no_key_waits_behind_a_slow_one,
             e1_carries_every_bit,
             e2_equal_keys_all_come_back,
-            e3_the_binary_ends_quietly_when_its_reader_does,
             e4_gives_the_same_digest_with_any_number_of_workers,
-            e5_one_cpu_is_one_worker_and_a_bad_variable_is_named,
-            the_binary_prints_the_librarys_digest,
-            the_binary_dumps_what_it_digests,
-            the_binary_reports_as_documented,
-            the_binary_names_the_keys_that_failed,
-            the_binary_refuses_bad_input,
-            the_binary_says_when_its_output_is_lost,
+            the_binary_runs_the_strategy,
             a_deadline_is_kept_or_refused,
         }
     };
@@ -93,7 +85,7 @@ macro_rules! tests {
     };
 }
 
-/// The strategy's program: what a process strategy runs its keys in, and what the laws of the command line start.
+/// The strategy's program: what a process strategy runs its keys in, and what some laws start.
 pub struct Binary {
     /// Where it is.
     pub path: &'static str,
@@ -351,23 +343,6 @@ pub fn e2_equal_keys_all_come_back<S: Subject>(binary: &Binary) {
     }
 }
 
-/// `| head -c 10`: no panic, no message, and the status of the run.
-pub fn e3_the_binary_ends_quietly_when_its_reader_does<S: Subject>(binary: &Binary) {
-    for flags in
-        ["--keys 4 --count 100000 --dump", "--keys 4 --count 10 --format json", "--keys 4 --count 10", "--help"]
-    {
-        let mut command = Command::new(binary.path);
-        command.args(flags.split(' ')).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut stdout = child.stdout.take().unwrap();
-        stdout.read_exact(&mut [0; 10]).unwrap();
-        drop(stdout);
-        let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "{flags}: {output:?}");
-        assert!(!stderr(&output).contains("panicked"), "{flags}: {output:?}");
-    }
-}
-
 /// From one to more than there are keys.
 pub fn e4_gives_the_same_digest_with_any_number_of_workers<S: Subject>(binary: &Binary) {
     let fill = Arc::new(Fill(job(23, 1_000, Skew::Zipf)));
@@ -378,184 +353,15 @@ pub fn e4_gives_the_same_digest_with_any_number_of_workers<S: Subject>(binary: &
     }
 }
 
-/// By affinity; by quota, where this process may make a control group; and by the variable, if it is a number.
-pub fn e5_one_cpu_is_one_worker_and_a_bad_variable_is_named<S: Subject>(binary: &Binary) {
-    let flags = "--keys 9 --count 1 --format json";
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:\t")).unwrap();
-    let first = allowed.split(['-', ',']).next().unwrap();
-    let one_cpu = binary.limited(&format!(r#"set -- taskset -c {first} "$@""#), flags);
-    assert_eq!(json(&one_cpu)["workers"], 1, "{one_cpu:?}");
-
-    // Version 1 and version 2. Both count microseconds of 100 milliseconds.
-    let groups = [("/sys/fs/cgroup/cpu", "cpu.cfs_quota_us", "50000"), ("/sys/fs/cgroup", "cpu.max", "50000 100000")];
-    let quota = groups.into_iter().find_map(|(all, file, half)| {
-        let group = PathBuf::from(all).join(format!("fanout-{}", std::process::id()));
-        fs::create_dir(&group).ok()?;
-        let join = format!("echo $$ >{}", group.join("cgroup.procs").display());
-        // Opened and not created: where this is no control group but a folder, the file is not there.
-        let limit = fs::OpenOptions::new().write(true).open(group.join(file));
-        let limited = limit.and_then(|mut limit| limit.write_all(half.as_bytes()));
-        let output = limited.ok().map(|()| binary.limited(&join, flags));
-        // Whoever was in it is gone, or it cannot be removed.
-        assert!(within(SOON, || fs::remove_dir(&group).ok()).is_some());
-        output
-    });
-    match quota {
-        Some(half_a_cpu) => assert_eq!(json(&half_a_cpu)["workers"], 1, "{half_a_cpu:?}"),
-        None => alone::not_tried("a quota: this process may make no control group"),
-    }
-
-    let workers = |variable: &str| binary.command(flags).env("FANOUT_WORKERS", variable).output().unwrap();
-    assert_eq!(json(&workers("7"))["workers"], 7);
-    for bad in ["0", "abc", ""] {
-        let refused = workers(bad);
-        assert_eq!(refused.status.code(), Some(2), "{bad}");
-        assert!(stderr(&refused).contains("FANOUT_WORKERS") && refused.stdout.is_empty(), "{refused:?}");
-    }
-}
-
-/// The same flags, the same digest, with no strategy in between.
-pub fn the_binary_prints_the_librarys_digest<S: Subject>(binary: &Binary) {
-    let check = |flags: &str, expected: String| {
-        let report = json(&binary.run(&format!("{flags} --format json --digest")));
-        assert_eq!(report["digest"], expected, "{flags}");
-        let expect = binary.run(&format!("{flags} --repeat 2 --expect {expected}"));
-        assert!(expect.status.success(), "{expect:?}");
-    };
-    let job = |text: &str| Job::new(serde_json::from_str(text).unwrap()).unwrap();
-    let fill = Fill(job(r#"{"keys":7,"count":1000,"skew":"Zipf","rng":"Xoshiro","seed":42}"#));
-    check("--keys 7 --count 1000 --skew zipf", digest(&fill, &plain_loop(&fill)));
-    let sum = Sum(job(r#"{"keys":9,"count":10,"skew":"OneHuge","rng":"Mt19937","seed":7}"#));
-    check("--workload sum --keys 9 --count 10 --skew one-huge --rng mt19937 --seed 7", digest(&sum, &plain_loop(&sum)));
-    let wait = Wait(job(r#"{"keys":5,"count":1,"skew":"Uniform","rng":"Xoshiro","seed":42}"#));
-    check("--workload wait --keys 5 --count 1", digest(&wait, &plain_loop(&wait)));
-    check("--keys 0", Digest::new().hex());
-
-    let wrong = binary.run(&format!("--keys 2 --count 2 --expect {}", "0".repeat(32)));
-    assert_eq!(wrong.status.code(), Some(1));
-    assert!(stderr(&wrong).contains("--expect says"), "{wrong:?}");
-}
-
-/// `--dump` is the bytes that `--digest` hashes, and nothing else.
-pub fn the_binary_dumps_what_it_digests<S: Subject>(binary: &Binary) {
-    let fill = Fill(job(5, 300, Skew::Uniform));
-    let dumped = binary.run("--keys 5 --count 300 --dump --digest");
-    assert!(dumped.status.success(), "{dumped:?}");
-    let mut expected = Vec::new();
-    for key in 0..5 {
-        expected.extend_from_slice(&fill.key_bytes(key));
-        expected.extend_from_slice(&fill.output_bytes(&fill.expand(key)));
-    }
-    assert!(dumped.stdout == expected, "{} bytes of {}", dumped.stdout.len(), expected.len());
-    assert!(stderr(&dumped).contains(&digest(&fill, &plain_loop(&fill))), "{dumped:?}");
-}
-
-/// Every field that the documentation promises, and nothing on stdout beside the object.
-pub fn the_binary_reports_as_documented<S: Subject>(binary: &Binary) {
-    let report = json(&binary.run("--keys 4 --count 10 --workers 2 --seed 9 --repeat 3 --format json"));
-    let name = binary.name();
-    for (field, expected) in [
-        ("strategy", Value::from(name)),
-        ("workload", "fill".into()),
-        ("keys", 4.into()),
-        ("count", 10.into()),
-        ("skew", "uniform".into()),
-        ("rng", "xoshiro".into()),
-        ("seed", 9.into()),
-        ("workers", 2.into()),
-        ("output_bytes", 320.into()),
-        ("failed", Vec::<Value>::new().into()),
-        ("digest", Value::Null),
-    ] {
-        assert_eq!(report[field], expected, "{field}");
-    }
-    for (field, batches) in [("run_ns", 3), ("drop_ns", 3)] {
-        assert_eq!(report[field].as_array().unwrap().len(), batches, "{field}");
-    }
-    assert!(report["start_ns"].is_u64() && report["stop_ns"].is_u64());
-    assert_eq!(json(&binary.run("--keys 2 --count 10 --workers 5 --format json"))["workers"], 2);
-
-    let nothing = json(&binary.run("--keys 0 --format json"));
-    assert_eq!((&nothing["start_ns"], &nothing["stop_ns"]), (&0.into(), &0.into()));
-    assert_eq!((&nothing["run_ns"], &nothing["drop_ns"]), (&Value::Array(vec![]), &Value::Array(vec![])));
-    assert_eq!(json(&binary.run("--keys 3 --count 0 --format json"))["output_bytes"], 0);
-
-    let human = binary.run("--keys 4 --count 10");
-    for word in [name, "start", "run", "drop", "stop"] {
-        assert!(String::from_utf8_lossy(&human.stdout).contains(word), "{human:?}");
-    }
-    let help = binary.run("--help");
-    assert!(help.status.success() && String::from_utf8_lossy(&help.stdout).contains("Examples:"), "{help:?}");
-}
-
-/// A failed key is in the report and on stderr; the others still count, and are digested.
-pub fn the_binary_names_the_keys_that_failed<S: Subject>(binary: &Binary) {
-    let output = binary.run("--keys 5 --count 10 --fault 1:panic --fault 3:panic-string --format json --digest");
-    assert_eq!(output.status.code(), Some(1));
+/// Under its own name, and with the digest of a plain loop. The rest of the command line is the same code whatever the
+/// strategy, and is tested once, in the harness's `tests/command_line.rs`.
+pub fn the_binary_runs_the_strategy<S: Subject>(binary: &Binary) {
+    let fill = Fill(job(7, 1_000, Skew::Zipf));
+    let output = binary.run("--keys 7 --count 1000 --skew zipf --format json --digest");
+    assert!(output.status.success(), "{output:?}");
     let report = json(&output);
-    let failed: Vec<_> = report["failed"].as_array().unwrap().iter().map(|failure| &failure["key"]).collect();
-    assert_eq!(failed, [1, 3]);
-    assert_eq!(report["failed"][1]["reason"], "panicked: a fault in key 3");
-    assert_eq!(report["output_bytes"], 240);
-    assert!(stderr(&output).contains("key 1: panicked: a fault"), "{output:?}");
-
-    let fill = Fill(job(5, 10, Skew::Uniform));
-    let mut others = Digest::new();
-    for key in [0, 2, 4] {
-        others.add(fill.key_bytes(key), &fill.output_bytes(&fill.expand(key)));
-    }
-    assert_eq!(report["digest"], others.hex());
-}
-
-/// Each kind of wrong input: status 2, one line, and it names the flag. Nothing on stdout.
-pub fn the_binary_refuses_bad_input<S: Subject>(binary: &Binary) {
-    for (flags, named) in [
-        ("--workers 0", "--workers"),
-        ("--workers two", "--workers"),
-        ("--keys -1", "--keys"),
-        ("--keys 1.5", "--keys"),
-        ("--count many", "--count"),
-        ("--count 1000000000000", "--count"),
-        ("--keys 1000000000000000 --count 0", "--keys"),
-        ("--keys 4294967296 --count 4294967296 --workload sum", "--keys"),
-        ("--keys 4294967296 --rng mt19937 --workload wait", "--keys"),
-        ("--seed 18446744073709551616", "--seed"),
-        ("--workload fil", "'fill'"),
-        ("--skew zip", "'zipf'"),
-        ("--rng mt1993", "'mt19937'"),
-        ("--format xml", "--format"),
-        ("--repeat 0", "--repeat"),
-        ("--deadline 0", "--deadline"),
-        ("--deadline soon", "--deadline"),
-        ("--expect 1234", "--expect"),
-        ("--dump --format json", "--dump"),
-        ("--dump --repeat 2", "--dump"),
-        ("--fault 1", "--fault"),
-        ("--fault 1:nonsense", "--fault"),
-        ("--fault 100:panic", "--fault"),
-        ("--fault 1:panic --workload sum", "--fault"),
-        ("--wrokers 2", "--workers"),
-        ("--nonsense", "--nonsense"),
-        ("nonsense", "nonsense"),
-    ] {
-        let output = binary.run(flags);
-        assert_eq!(output.status.code(), Some(2), "{flags}: {output:?}");
-        let told = stderr(&output);
-        assert!(told.contains(named) && told.trim_end().lines().count() == 1, "{flags}: {told}");
-        assert!(output.stdout.is_empty(), "{flags}: {output:?}");
-    }
-}
-
-/// A full disk is no reader that had enough.
-pub fn the_binary_says_when_its_output_is_lost<S: Subject>(binary: &Binary) {
-    for flags in ["--keys 4 --count 10 --dump", "--keys 4 --count 10 --format json", "--keys 4 --count 10"] {
-        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let output =
-            Command::new(binary.path).args(flags.split(' ')).stdin(Stdio::null()).stdout(full).output().unwrap();
-        assert_eq!(output.status.code(), Some(1), "{flags}: {output:?}");
-        assert!(stderr(&output).contains("standard output: No space left"), "{flags}: {output:?}");
-    }
+    assert_eq!(report["strategy"], binary.name());
+    assert_eq!(report["digest"], digest(&fill, &plain_loop(&fill)));
 }
 
 /// Processes keep it, whatever the key does; threads cannot, and say so.
@@ -630,7 +436,7 @@ pub fn faulty(keys: usize, faults: &[(usize, FaultKind)]) -> Faulty {
 }
 
 /// What every strategy must agree with.
-fn plain_loop<W: Workload>(workload: &W) -> Vec<Outcome<W::Output>> {
+pub fn plain_loop<W: Workload>(workload: &W) -> Vec<Outcome<W::Output>> {
     (0..workload.keys()).map(|index| Ok(workload.expand(index))).collect()
 }
 
