@@ -7,7 +7,7 @@ use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
-use cargo_metadata::camino::Utf8Path;
+use cargo_metadata::camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::{Message, Metadata, MetadataCommand, PackageId};
 
 use crate::process;
@@ -71,8 +71,13 @@ pub fn build(root: &Path, names: &[String], interrupt: &Interrupt) -> Result<BTr
 }
 
 /// The cargo that this program was started by, so that all is built by one.
-fn cargo() -> OsString {
+pub(crate) fn cargo() -> OsString {
     env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// The folder in which cargo builds the workspace at `root`.
+pub(crate) fn target_directory(root: &Path) -> Result<Utf8PathBuf, cargo_metadata::Error> {
+    Ok(metadata(root)?.target_directory)
 }
 
 fn metadata(root: &Path) -> Result<Metadata, cargo_metadata::Error> {
