@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::io::{self, BufReader};
+use std::ffi::OsString;
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
-use cargo_metadata::camino::Utf8Path;
-use cargo_metadata::{Message, MetadataCommand, PackageId};
+use cargo_metadata::camino::{Utf8Path, Utf8PathBuf};
+use cargo_metadata::{Message, Metadata, MetadataCommand, PackageId};
 
 use crate::process;
 use crate::process::interrupt::Interrupt;
@@ -24,9 +25,18 @@ pub enum BuildError {
     /// cargo compiled nothing. One manifest whose dependencies cannot be resolved is enough for that.
     #[error("cargo did not start to build ({0}); what it says above concerns the whole workspace")]
     Refused(ExitStatus),
-    /// What came out is no release build.
-    #[error("{0} was built outside of the release profile's folder or with debug assertions; its times mean nothing")]
-    NotRelease(PathBuf),
+    /// What came out is not where release builds are.
+    #[error("{0} was built outside of the release profile's folder; its times mean nothing")]
+    Elsewhere(PathBuf),
+    /// What came out checks itself.
+    #[error(
+        "{0} was built with debug assertions, so its times mean nothing; what sets them is the release profile of \
+         Cargo.toml or of cargo's config, or CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS"
+    )]
+    DebugAssertions(PathBuf),
+    /// Each strategy came out more than once.
+    #[error("cargo's config names several targets, and one is measured: let CARGO_BUILD_TARGET be that one")]
+    SeveralTargets,
 }
 
 /// Builds the packages `names` of the workspace at `root` in one go, showing cargo's output, and returns the executables
@@ -34,13 +44,12 @@ pub enum BuildError {
 ///
 /// One go, so that all are built from the same dependencies with the same features.
 pub fn build(root: &Path, names: &[String], interrupt: &Interrupt) -> Result<BTreeMap<String, PathBuf>, BuildError> {
-    let metadata = MetadataCommand::new().current_dir(root).no_deps().other_options(["--locked".to_owned()]).exec()?;
-    let release = metadata.target_directory.join("release");
+    let metadata = metadata(root)?;
     // A strategy may depend on a crate that is called the same: what a member made is told by its id.
     let members = metadata.workspace_packages().into_iter().filter(|package| names.contains(&package.name));
     let members: BTreeMap<PackageId, String> =
         members.map(|package| (package.id.clone(), package.name.to_string())).collect();
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = Command::new(cargo());
     command.args(["build", "--release", "--locked", "--keep-going", "--message-format", "json-render-diagnostics"]);
     // Of the whole workspace, by program: `-p NAME` would be ambiguous then, and with `-p` the features of dependencies would
     // be those of the selected packages, so that all would be built again for another selection.
@@ -48,35 +57,111 @@ pub fn build(root: &Path, names: &[String], interrupt: &Interrupt) -> Result<BTr
     command.current_dir(root).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(process::shown());
     let mut cargo = command.spawn()?;
     process::pass_on(&mut cargo);
-    process::interruptible(cargo.id(), interrupt, || executables(&mut cargo, &members, &release))
+    process::interruptible(cargo.id(), interrupt, || {
+        let messages = cargo.stdout.take().ok_or_else(|| io::Error::other("no pipe to cargo"))?;
+        let made = executables(BufReader::new(messages), &members, &metadata.target_directory);
+        if made.is_err() {
+            // It may have ended by itself.
+            let _ended = cargo.kill();
+        }
+        let status = cargo.wait()?;
+        // A build that has started tells of its success by what it built.
+        made?.ok_or(BuildError::Refused(status))
+    })
 }
 
-/// What cargo says that it has made of `members`, which are to be in `release`.
+/// The cargo that this program was started by, so that all is built by one.
+pub(crate) fn cargo() -> OsString {
+    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// The folder in which cargo builds the workspace at `root`.
+pub(crate) fn target_directory(root: &Path) -> Result<Utf8PathBuf, cargo_metadata::Error> {
+    Ok(metadata(root)?.target_directory)
+}
+
+fn metadata(root: &Path) -> Result<Metadata, cargo_metadata::Error> {
+    MetadataCommand::new().current_dir(root).no_deps().other_options(["--locked".to_owned()]).exec()
+}
+
+/// What cargo says that it has made of `members` below `target`, its folder; `None` if it did not start to build.
 fn executables(
-    cargo: &mut Child,
+    messages: impl BufRead,
     members: &BTreeMap<PackageId, String>,
-    release: &Utf8Path,
-) -> Result<BTreeMap<String, PathBuf>, BuildError> {
-    let messages = cargo.stdout.take().ok_or_else(|| io::Error::other("no pipe to cargo"))?;
-    let mut built = BTreeMap::new();
-    let mut started = false;
-    for message in Message::parse_stream(BufReader::new(messages)) {
-        started = true;
+    target: &Utf8Path,
+) -> Result<Option<BTreeMap<String, PathBuf>>, BuildError> {
+    let mut built = None;
+    for message in Message::parse_stream(messages) {
+        let built = built.get_or_insert_with(BTreeMap::new);
         let Message::CompilerArtifact(artifact) = message? else { continue };
         let Some(executable) = artifact.executable else { continue };
-        if artifact.profile.debug_assertions || executable.parent() != Some(release) {
-            return Err(BuildError::NotRelease(executable.into_std_path_buf()));
+        if !is_release(&executable, target) {
+            return Err(BuildError::Elsewhere(executable.into_std_path_buf()));
+        }
+        if artifact.profile.debug_assertions {
+            return Err(BuildError::DebugAssertions(executable.into_std_path_buf()));
         }
         if let Some(name) = members.get(&artifact.package_id)
             && *name == artifact.target.name
+            && built.insert(name.clone(), executable.into_std_path_buf()).is_some()
         {
-            built.insert(name.clone(), executable.into_std_path_buf());
+            return Err(BuildError::SeveralTargets);
         }
     }
-    let status = cargo.wait()?;
-    // A build that has started tells of its success by what it built.
-    if !started && !status.success() {
-        return Err(BuildError::Refused(status));
-    }
     Ok(built)
+}
+
+/// Whether cargo has put `executable` where it puts release builds: in `release`, itself in the folder of a target if cargo
+/// was told one.
+fn is_release(executable: &Utf8Path, target: &Utf8Path) -> bool {
+    let release = executable.parent().filter(|folder| folder.file_name() == Some("release"));
+    release.and_then(Utf8Path::parent).is_some_and(|above| above == target || above.parent() == Some(target))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What cargo says about one program of the package `sequential`.
+    fn artifact(executable: &str, debug_assertions: bool) -> String {
+        let id = "path+file:///w/impls/sequential#0.0.0";
+        let target = r#"{"kind":["bin"],"crate_types":["bin"],"name":"sequential","src_path":"/w/main.rs"}"#;
+        let profile = format!(
+            r#"{{"opt_level":"3","debug_assertions":{debug_assertions},"overflow_checks":false,"test":false}}"#
+        );
+        format!(
+            r#"{{"reason":"compiler-artifact","package_id":"{id}","manifest_path":"/w/Cargo.toml","target":{target},"profile":{profile},"features":[],"filenames":["{executable}"],"executable":"{executable}","fresh":true}}"#
+        ) + "\n"
+    }
+
+    fn made(messages: &str) -> Result<Option<BTreeMap<String, PathBuf>>, BuildError> {
+        let id = PackageId { repr: "path+file:///w/impls/sequential#0.0.0".to_owned() };
+        executables(messages.as_bytes(), &BTreeMap::from([(id, "sequential".to_owned())]), Utf8Path::new("/w/target"))
+    }
+
+    #[test]
+    fn a_release_build_is_one_for_any_target() {
+        for path in ["/w/target/release/sequential", "/w/target/aarch64-unknown-linux-gnu/release/sequential"] {
+            assert_eq!(made(&artifact(path, false)).unwrap().unwrap()["sequential"], PathBuf::from(path));
+        }
+        for path in ["/w/target/debug/sequential", "/elsewhere/release/sequential", "/w/target/a/b/release/sequential"]
+        {
+            assert!(matches!(made(&artifact(path, false)), Err(BuildError::Elsewhere(_))), "{path}");
+        }
+        let checked = made(&artifact("/w/target/release/sequential", true));
+        assert!(matches!(checked, Err(BuildError::DebugAssertions(_))));
+    }
+
+    #[test]
+    fn one_target_is_built_for() {
+        let both = ["a", "b"].map(|target| artifact(&format!("/w/target/{target}/release/sequential"), false)).concat();
+        assert!(matches!(made(&both), Err(BuildError::SeveralTargets)));
+    }
+
+    #[test]
+    fn a_build_that_has_not_started_is_told_from_one_that_made_nothing() {
+        assert!(made("").unwrap().is_none());
+        let finished = "{\"reason\":\"build-finished\",\"success\":false}\n";
+        assert!(made(finished).unwrap().unwrap().is_empty());
+    }
 }

@@ -5,3 +5,4 @@ pub mod contender;
 pub mod environment;
 pub mod lines;
 pub mod notebook;
+pub mod toolchain;

@@ -31,9 +31,15 @@ pub struct Machine {
     pub after: Option<Activity>,
     /// The compiler; `None` if the programs were not built here.
     pub rustc: Option<String>,
-    /// The release profile as the root manifest has it.
+    /// The programs through which cargo called the compiler, if it was to use any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rustc_wrapper: Option<String>,
+    /// What was compiled for, if cargo was told; else it is the system that cargo runs on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// The release profile that was in force: what it set, by the compiler's names.
     pub profile: Option<String>,
-    /// `RUSTFLAGS`, paths left out.
+    /// Flags for the compiler beside those of the profile, wherever cargo had them from; paths left out.
     pub rustflags: Option<String>,
     /// The commit that was checked out.
     pub commit: Option<String>,
@@ -194,6 +200,8 @@ mod tests {
             before: Some(Activity { load: 0.1, ticks: 1000, stolen_ticks: 0, busy_ticks: 500, own_ticks: 400 }),
             after: Some(Activity { load: 2.0, ticks: 2000, stolen_ticks: 5, busy_ticks: 1300, own_ticks: 1180 }),
             rustc: None,
+            rustc_wrapper: None,
+            target: None,
             profile: None,
             rustflags: None,
             commit: Some("0123456789abcdef".into()),

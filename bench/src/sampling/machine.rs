@@ -7,10 +7,12 @@ use std::process::Command;
 
 use xxhash_rust::xxh3::xxh3_128;
 
+use crate::entrants::toolchain::Toolchain;
 use crate::run::machine::{Activity, Machine};
 
-/// Looks around. `built` says whether the programs were built here, by this compiler, from this tree.
-pub fn inspect(root: &Path, built: bool, hyperfine: String, before: Option<Activity>) -> Machine {
+/// Looks around. `toolchain` is what the programs were built with, if they were built here, from this tree.
+pub fn inspect(root: &Path, toolchain: Option<Toolchain>, hyperfine: String, before: Option<Activity>) -> Machine {
+    let Toolchain { rustc, wrapper, target, profile, flags } = toolchain.unwrap_or_default();
     let git = |arguments: &[&str]| first_line(Command::new("git").arg("-C").arg(root).args(arguments));
     let commit = git(&["rev-parse", "HEAD"]);
     let changes = ["status", "--porcelain", "--", ".", ":!results"];
@@ -27,9 +29,11 @@ pub fn inspect(root: &Path, built: bool, hyperfine: String, before: Option<Activ
         system: platform::system(),
         before,
         after: None,
-        rustc: if built { first_line(Command::new("rustc").arg("--version").current_dir(root)) } else { None },
-        profile: if built { profile(root) } else { None },
-        rustflags: env::var("RUSTFLAGS").ok().filter(|_| built).map(|flags| without_paths(&flags)),
+        rustc,
+        rustc_wrapper: wrapper,
+        target,
+        profile,
+        rustflags: flags,
         dirty: commit.as_ref().map(|_| git(&changes).is_some()),
         commit,
         lockfile_xxh3: fs::read(root.join("Cargo.lock")).ok().map(|lock| format!("{:032x}", xxh3_128(&lock))),
@@ -48,22 +52,6 @@ pub fn activity() -> Option<Activity> {
 fn first_line(command: &mut Command) -> Option<String> {
     let output = command.output().ok().filter(|output| output.status.success())?;
     String::from_utf8_lossy(&output.stdout).lines().next().map(str::to_owned)
-}
-
-/// The release profile, on one line.
-fn profile(root: &Path) -> Option<String> {
-    let manifest: toml::Table = fs::read_to_string(root.join("Cargo.toml")).ok()?.parse().ok()?;
-    let release = manifest.get("profile")?.get("release")?.as_table()?;
-    Some(release.iter().map(|(key, value)| format!("{key} = {value}")).collect::<Vec<_>>().join(", "))
-}
-
-/// Flags without the paths in them.
-fn without_paths(flags: &str) -> String {
-    let flag = |flag: &str| match flag.find('/') {
-        Some(slash) => format!("{}…", &flag[..slash]),
-        None => flag.to_owned(),
-    };
-    flags.split_whitespace().map(flag).collect::<Vec<_>>().join(" ")
 }
 
 /// The choice among several, as sysfs marks it: `always [madvise] never`.
@@ -188,20 +176,17 @@ mod tests {
     }
 
     #[test]
-    fn sysfs_and_flags_are_read() {
+    fn sysfs_and_cgroups_are_read() {
         assert_eq!(bracketed("always [madvise] never\n").as_deref(), Some("madvise"));
         assert_eq!(cpu_max("150000 100000\n"), Some(1.5));
         assert_eq!(cpu_max("max 100000\n"), None);
-        assert_eq!(
-            without_paths("-C target-cpu=native --remap-path-prefix=/home/somebody=x"),
-            "-C target-cpu=native --remap-path-prefix=…"
-        );
     }
 
     #[test]
     fn the_record_holds_neither_path_nor_host() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let machine = inspect(root, true, "hyperfine 1.20.0".into(), activity());
+        let toolchain = Toolchain { rustc: Some("rustc 1.95.0".into()), ..Toolchain::default() };
+        let machine = inspect(root, Some(toolchain), "hyperfine 1.20.0".into(), activity());
         let json = serde_json::to_string(&machine).unwrap();
         assert!(!json.contains(root.to_str().unwrap()), "{json}");
         let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();

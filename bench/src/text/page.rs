@@ -353,9 +353,14 @@ fn provenance(run: &Run) -> String {
     item("During the rounds, by the median", &others_used(run));
     item("Stolen by the hypervisor, from the first to the last step", &optional(machine.stolen().map(number::percent)));
     item("Compiler", &optional(machine.rustc.clone()));
+    for (name, value) in [("Compiler's wrapper", &machine.rustc_wrapper), ("Target", &machine.target)] {
+        if let Some(value) = value {
+            item(name, value);
+        }
+    }
     item("Release profile", &optional(machine.profile.clone()));
     if let Some(flags) = &machine.rustflags {
-        item("RUSTFLAGS", &format!("`{flags}`"));
+        item("Flags for the compiler", &format!("`{flags}`"));
     }
     item("Cargo.lock (XXH3-128)", &optional(machine.lockfile_xxh3.clone()));
     item("Timer", &machine.hyperfine);

@@ -9,6 +9,7 @@ use std::{env, fs};
 use anyhow::{Context, Result};
 use bench::entrants::contender::{CONTROL, Contender, SEQUENTIAL};
 use bench::entrants::notebook::{self, Clock, SAME_BITS};
+use bench::entrants::toolchain;
 use bench::process::interrupt::{Interrupt, Interrupted};
 use bench::process::tell;
 use bench::process::{self, RunError, Running};
@@ -121,6 +122,12 @@ pub(crate) fn measure(options: &Options, root: &Path, interrupt: &Interrupt) -> 
             built?
         }
     };
+    let toolchain = match &carried {
+        Some(_) => None,
+        None => toolchain::used(root, interrupt)?
+            .inspect_err(|why| tell::warn(format_args!("what cargo builds with is not recorded: {why}")))
+            .ok(),
+    };
     let notebook = match &python {
         Some(python) => rows::notebook(root, python, &wanted, &contenders, interrupt)?,
         None => Notebook::default(),
@@ -148,7 +155,7 @@ pub(crate) fn measure(options: &Options, root: &Path, interrupt: &Interrupt) -> 
     let mut session = Session {
         progress: Progress::new(entries.iter().map(|entry| entry.costs.digested + entry.rest(&job)).sum()),
         plan: plan(options, root, stamp, &job, &entries, not_measured),
-        machine: machine::inspect(root, carried.is_none(), hyperfine.version.clone(), before),
+        machine: machine::inspect(root, toolchain, hyperfine.version.clone(), before),
         entries,
         job,
         references,
