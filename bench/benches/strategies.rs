@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use bench::entrants::building;
-use bench::entrants::contender::{self, Contender, SEQUENTIAL};
+use bench::entrants::contender::{self, Contender};
 use bench::process;
 use bench::process::interrupt::Interrupt;
 use bench::run::answer::{Answer, Reference};
 use bench::run::job::Job;
+use bench::run::plan::SEQUENTIAL;
 use criterion::{Criterion, SamplingMode, Throughput};
 
 fn main() -> ExitCode {
@@ -48,7 +49,7 @@ fn run(criterion: &mut Criterion) -> Result<usize> {
     let flags = job().flags();
     let sequential = contender(&SEQUENTIAL.to_owned())?;
     let reference = batches(&sequential, &flags, 1, None).context(SEQUENTIAL)?;
-    let digest = reference.digest.context("sequential printed no digest")?;
+    let digest = reference.report.digest.context("sequential printed no digest")?;
     let digest = Reference { name: SEQUENTIAL.to_owned(), digest };
 
     let mut failed = 0;
@@ -72,7 +73,7 @@ fn run(criterion: &mut Criterion) -> Result<usize> {
         let mut trouble = None;
         group.bench_function(name, |bencher| {
             bencher.iter_custom(|iterations| match batches(&contender, &flags, iterations + 1, Some(&digest)) {
-                Ok(answer) => answer.run_ns.iter().skip(1).copied().map(Duration::from_nanos).sum(),
+                Ok(answer) => answer.report.run_ns.iter().skip(1).copied().map(Duration::from_nanos).sum(),
                 Err(error) => {
                     trouble = Some(error);
                     // Criterion wants a time; this run ends with an error whatever it makes of it.
@@ -111,6 +112,6 @@ fn batches(contender: &Contender, flags: &[String], batches: u64, digest: Option
     ensure!(output.status.success(), "{}: {said}", output.status);
     let answer = Answer::read(&output.stdout)?;
     answer.agree(digest)?;
-    ensure!(answer.run_ns.len() as u64 == batches, "{} times of {batches} batches", answer.run_ns.len());
+    ensure!(answer.report.run_ns.len() as u64 == batches, "{} times of {batches} batches", answer.report.run_ns.len());
     Ok(answer)
 }

@@ -10,10 +10,11 @@ use cargo_metadata::{MetadataCommand, TargetKind};
 use proc_macro2::{TokenStream, TokenTree};
 use serde::Deserialize;
 
-use crate::entrants::contender::{SEQUENTIAL, strategies};
+use crate::entrants::contender::strategies;
 use crate::entrants::notebook;
 use crate::process;
 use crate::process::interrupt::Interrupt;
+use crate::run::plan::SEQUENTIAL;
 
 /// What every new strategy is at first: the shortest there is, and right.
 pub const TEMPLATE: &str = SEQUENTIAL;

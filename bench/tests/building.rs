@@ -7,14 +7,15 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use bench::run::Run;
 use bench::run::machine::Machine;
-use bench::run::record::Run;
 use tempfile::TempDir;
 
 /// A strategy that ends well only if it was built with this flag.
 const MAIN: &str = r##"fn main() {
     if !cfg!(wanted) { std::process::exit(9) }
-    println!(r#"{{"strategy":"any","profile":"release","workers":2,"start_ns":1,"run_ns":[3,2,2],"drop_ns":[1,1,1],
+    println!(r#"{{"strategy":"any","workload":"fill","keys":1,"count":100,"skew":"uniform",
+        "rng":"xoshiro","seed":42,"profile":"release","workers":2,"start_ns":1,"run_ns":[3,2,2],"drop_ns":[1,1,1],
         "stop_ns":1,"output_bytes":800,"failed":[],"digest":"0123456789abcdef"}}"#);
 }
 "##;

@@ -12,6 +12,7 @@ use cargo_metadata::{Message, Metadata, MetadataCommand, PackageId};
 
 use crate::process;
 use crate::process::interrupt::Interrupt;
+use crate::run::plan::LIMIT;
 
 /// Why there is nothing to measure.
 #[derive(Debug, thiserror::Error)]
@@ -39,27 +40,31 @@ pub enum BuildError {
     SeveralTargets,
 }
 
-/// Builds the packages `names` of the workspace at `root` in one go, showing cargo's output, and returns the executables
-/// that came out by name. A package that does not compile is not among them; the others still are.
+/// Builds the packages `names` of the workspace at `root` in one go, and the program of the machine's limit if the workspace
+/// has it. Shows cargo's output, and returns the executables that came out by name. A package that does not compile is not
+/// among them; the others still are.
 ///
 /// One go, so that all are built from the same dependencies with the same features.
 pub fn build(root: &Path, names: &[String], interrupt: &Interrupt) -> Result<BTreeMap<String, PathBuf>, BuildError> {
     let metadata = metadata(root)?;
     // A strategy may depend on a crate that is called the same: what a member made is told by its id.
-    let members = metadata.workspace_packages().into_iter().filter(|package| names.contains(&package.name));
-    let members: BTreeMap<PackageId, String> =
-        members.map(|package| (package.id.clone(), package.name.to_string())).collect();
+    let programs = metadata.workspace_packages().into_iter().filter_map(|package| {
+        let has_limit = package.targets.iter().any(|target| target.is_bin() && target.name == LIMIT);
+        let name = if has_limit { LIMIT } else { names.iter().find(|name| **name == *package.name)? };
+        Some((package.id.clone(), name.to_owned()))
+    });
+    let programs: BTreeMap<PackageId, String> = programs.collect();
     let mut command = Command::new(cargo());
     command.args(["build", "--release", "--locked", "--keep-going", "--message-format", "json-render-diagnostics"]);
     // Of the whole workspace, by program: `-p NAME` would be ambiguous then, and with `-p` the features of dependencies would
     // be those of the selected packages, so that all would be built again for another selection.
-    command.args(names.iter().flat_map(|name| ["--bin", name]));
+    command.args(programs.values().flat_map(|name| ["--bin", name]));
     command.current_dir(root).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(process::shown());
     let mut cargo = command.spawn()?;
-    process::pass_on(&mut cargo);
-    process::interruptible(cargo.id(), interrupt, || {
+    let said = process::pass_on(&mut cargo);
+    let built = process::interruptible(cargo.id(), interrupt, || {
         let messages = cargo.stdout.take().ok_or_else(|| io::Error::other("no pipe to cargo"))?;
-        let made = executables(BufReader::new(messages), &members, &metadata.target_directory);
+        let made = executables(BufReader::new(messages), &programs, &metadata.target_directory);
         if made.is_err() {
             // It may have ended by itself.
             let _ended = cargo.kill();
@@ -67,7 +72,9 @@ pub fn build(root: &Path, names: &[String], interrupt: &Interrupt) -> Result<BTr
         let status = cargo.wait()?;
         // A build that has started tells of its success by what it built.
         made?.ok_or(BuildError::Refused(status))
-    })
+    });
+    said.finish();
+    built
 }
 
 /// The cargo that this program was started by, so that all is built by one.

@@ -5,11 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The row that every ratio is taken to, and whose digest all others must have.
-pub const SEQUENTIAL: &str = "sequential";
-
-/// The A/A control: `sequential`, entered a second time. The dot keeps the name clear of every package's.
-pub const CONTROL: &str = "sequential.control";
+use crate::run::job::Job;
+use crate::run::plan::{CONTROL, Cell, Kind, LIMIT, LIMIT_OF_ONE, Row, SEQUENTIAL};
 
 /// A row: a name, a command, and the generator that it draws from. Nothing else of the tool knows what is behind the
 /// command, so a row can be any program that takes the flags and prints the JSON of a strategy.
@@ -23,10 +20,12 @@ pub struct Contender {
     pub dir: PathBuf,
     /// The program as results show it, quoted.
     pub shown: String,
+    /// What the row is.
+    pub kind: Kind,
     /// It draws from this generator instead of the job's.
     pub rng: Option<String>,
-    /// It is a program of the notebook, run by Python.
-    pub notebook: bool,
+    /// It has so many workers instead of the job's.
+    pub workers: Option<usize>,
     /// Lines of code, where there is source to count.
     pub lines: Option<usize>,
 }
@@ -37,7 +36,16 @@ impl Contender {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let dir = path.parent().unwrap_or(Path::new(".")).to_owned();
         let shown = shell_words::quote(shown).into_owned();
-        Contender { argv: vec![format!("./{name}")], name, dir, shown, rng: None, notebook: false, lines: None }
+        Contender {
+            argv: vec![format!("./{name}")],
+            name,
+            dir,
+            shown,
+            kind: Kind::Strategy,
+            rng: None,
+            workers: None,
+            lines: None,
+        }
     }
 
     /// The program of the notebook at `script`, run by `python`: both paths below `root`, where it runs and is shown so.
@@ -45,7 +53,16 @@ impl Contender {
         let name = Path::new(script).file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let argv = vec![python.to_owned(), script.to_owned()];
         let shown = shell_words::join(&argv);
-        Contender { argv, name, dir: root.to_owned(), shown, rng: None, notebook: true, lines: None }
+        Contender {
+            argv,
+            name,
+            dir: root.to_owned(),
+            shown,
+            kind: Kind::Notebook,
+            rng: None,
+            workers: None,
+            lines: None,
+        }
     }
 
     /// The same program drawing from `rng`, as a row of its own. The dot keeps its name clear of every package's.
@@ -72,7 +89,38 @@ impl Contender {
 
     /// The A/A control of this contender.
     pub fn control(&self) -> Contender {
-        Contender { name: CONTROL.to_owned(), ..self.clone() }
+        Contender { name: CONTROL.to_owned(), kind: Kind::Control, ..self.clone() }
+    }
+
+    /// This program as the machine's limit: with the job's workers, and with one.
+    pub fn limits(&self) -> [Contender; 2] {
+        let limit = Contender { name: LIMIT.to_owned(), kind: Kind::Limit, ..self.clone() };
+        [limit.clone(), Contender { name: LIMIT_OF_ONE.to_owned(), workers: Some(1), ..limit }]
+    }
+
+    /// The row of the plan.
+    pub fn row(&self, not_measured: Option<String>) -> Row {
+        let (name, kind, lines, rng) = (self.name.clone(), self.kind, self.lines, self.rng.clone());
+        Row { name, kind, lines, rng, not_measured }
+    }
+
+    /// This row at `job`, as one of `jobs`, with `batches` per warm process.
+    pub fn at(&self, job: &Job, jobs: &[Job], batches: u32) -> Cell {
+        let own = Job {
+            rng: self.rng.clone().unwrap_or_else(|| job.rng.clone()),
+            workers: self.workers.unwrap_or(job.workers),
+            ..job.clone()
+        };
+        let number = jobs.iter().position(|other| other == job).unwrap_or(0) + 1;
+        Cell {
+            name: if jobs.len() > 1 { format!("{}#{number}", self.name) } else { self.name.clone() },
+            row: self.name.clone(),
+            command: self.shown_line(&own.flags()),
+            job: own,
+            rounds: None,
+            warm_rounds: None,
+            batches,
+        }
     }
 }
 
@@ -83,7 +131,7 @@ pub fn strategies(impls: &Path) -> io::Result<Vec<String>> {
 
 /// Programs that are carried to another machine along with the strategies, and are none: this package's own, and the timer.
 /// A program of any other name is taken for a strategy, so that one which does not even start is a failed row.
-const CARRIED_ALONG: [&str; 3] = ["compare", "new-strategy", "hyperfine"];
+const CARRIED_ALONG: [&str; 4] = ["compare", "new-strategy", LIMIT, "hyperfine"];
 
 /// Names of the strategies among the executable files in `dir`, sorted.
 pub fn programs(dir: &Path) -> io::Result<Vec<String>> {

@@ -1,8 +1,9 @@
-//! Who takes part: strategies as they were built, and the programs of the notebook.
+//! Who takes part: strategies as they were built, the machine's limit, and the programs of the notebook.
 
 pub mod building;
 pub mod contender;
 pub mod environment;
 pub mod lines;
 pub mod notebook;
+pub mod selection;
 pub mod toolchain;

@@ -1,5 +1,9 @@
 //! What the samples say: medians, intervals, ranks.
 
+pub mod difference;
+pub mod digits;
 pub mod porting;
+pub mod random;
 pub mod standings;
 pub mod stats;
+pub mod stopping;

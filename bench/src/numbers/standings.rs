@@ -1,30 +1,38 @@
 //! The rows in order of their time, with ranks.
 
-use crate::entrants::contender::{CONTROL, SEQUENTIAL};
-use crate::numbers::stats::{self, Ratio, Summary};
+use crate::numbers::stats::{self, ByRound, Figure, Interval, Ratio, Summary};
 use crate::run::answer::{Answer, seconds};
 use crate::run::footprint::Footprint;
-use crate::run::record::{Measured, Run};
-use crate::sampling::hyperfine::export::Sample;
+use crate::run::plan::{CONTROL, Cell, Kind, LIMIT, LIMIT_OF_ONE, Row, SEQUENTIAL};
+use crate::run::sample::{Cold, Survival};
+use crate::run::{Measured, Run};
 
 /// All that a run has to say about the rows that it could measure.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Standings {
-    /// The fastest first. The control is not among them.
+    /// The fastest first. Neither the control nor the machine's limit is among them.
     pub rows: Vec<Standing>,
     /// `sequential` against itself.
-    pub noise: Option<Noise>,
+    pub control: Option<Control>,
+    /// What the machine can do: with as many threads as the job has workers, and with one.
+    pub limits: [Option<Summary>; 2],
 }
 
 /// One row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Standing {
-    /// Shared with the row above if the two cannot be told apart.
-    pub rank: usize,
+    /// 1 + the number of rows that are clearly faster. `None` if there were too few rounds to tell.
+    pub rank: Option<usize>,
     /// The row's name.
     pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// It draws from another generator than the job's.
+    pub other_rng: bool,
     /// The whole process, from outside.
     pub cold: Summary,
+    /// Of how many runs that is the median.
+    pub runs: usize,
     /// Processor seconds of a cold run in the program and in the kernel.
     pub user: f64,
     /// See `user`.
@@ -33,12 +41,24 @@ pub struct Standing {
     pub speed_up: Option<Ratio>,
     /// How many times slower than the first row.
     pub to_fastest: Option<Ratio>,
-    /// The second and later batches of one process.
+    /// How much of what the machine can do at most.
+    pub of_limit: Option<f64>,
+    /// The second and later batches of one process: each process counts once, with the median of its batches.
     pub warm: Option<Summary>,
+    /// How many times faster than `sequential` those are.
+    pub warm_speed_up: Option<Ratio>,
+    /// How many batches.
+    pub warm_batches: usize,
     /// What a warm process did besides.
     pub phases: Option<Phases>,
+    /// Cold runs far beyond the spread, by round.
+    pub outliers: Vec<(u32, f64)>,
+    /// The run of the discarded round, if it was far beyond the spread too.
+    pub slow_start: Option<f64>,
     /// The memory pass.
     pub footprint: Option<Footprint>,
+    /// What becomes of the other keys when one fails.
+    pub survival: Option<Survival>,
     /// Lines of code.
     pub lines: Option<usize>,
 }
@@ -56,80 +76,139 @@ pub struct Phases {
     pub stop: f64,
 }
 
-/// `sequential` against itself: what a difference must exceed to be one.
+/// `sequential` against itself: whether equal rows come out equal.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Noise {
+pub struct Control {
     /// The control's time over that of `sequential`.
     pub ratio: Ratio,
-    /// How far its interval reaches from 1. Of one round, how far the ratio itself is.
-    pub floor: f64,
+}
+
+/// How far the interval of the control may reach from 1.
+pub const CONTROL_WITHIN: f64 = 0.05;
+
+impl Control {
+    /// What is wrong, if equal rows did not come out equal. Nothing is known where there is no interval.
+    pub fn objection(self) -> Option<&'static str> {
+        let interval: Interval = self.ratio.interval?;
+        match () {
+            () if !interval.holds_one() => Some("its interval does not hold 1"),
+            () if interval.reach() > CONTROL_WITHIN => Some("its interval is wider than ± 5 %"),
+            () => None,
+        }
+    }
+}
+
+/// The figures of one cell.
+struct Figures<'a> {
+    cell: &'a Cell,
+    row: &'a Row,
+    measured: &'a Measured,
+    cold: Figure,
+    warm: Option<Figure>,
+}
+
+/// Cold times by round.
+pub fn cold(measured: &Measured) -> ByRound {
+    measured.cold.iter().map(|(round, cold)| (*round, cold.wall)).collect()
+}
+
+/// Warm times by round: the median of the batches of each process, since those of one process have much in common.
+pub fn warm(measured: &Measured) -> ByRound {
+    let by_round =
+        measured.warm.iter().filter_map(|(round, answer)| Some((*round, stats::median(answer.warm_seconds())?)));
+    by_round.collect()
+}
+
+/// The cells that can be ranked, with their figures.
+fn figures(run: &Run) -> Vec<Figures<'_>> {
+    let cells = run.plan.cells.iter().zip(&run.measured).filter(|(_, measured)| measured.failure.is_none());
+    let figures = cells.filter_map(|(cell, measured)| {
+        let row = run.plan.row(&cell.row)?;
+        let (cold, warm) = (Figure::of(&cold(measured))?, Figure::of(&warm(measured)));
+        Some(Figures { cell, row, measured, cold, warm })
+    });
+    figures.collect()
 }
 
 impl Standings {
     /// Works them out.
     pub fn of(run: &Run) -> Standings {
-        let sequential = run.measured(SEQUENTIAL);
-        let noise = sequential.zip(run.measured(CONTROL)).and_then(|(sequential, control)| {
-            let ratio = cold_ratio(control, sequential)?;
-            Some(Noise { ratio, floor: ratio.reach().max(ratio.distance()) })
+        let all = figures(run);
+        let named = |name: &str| all.iter().find(|it| it.cell.name == name);
+        let sequential = named(SEQUENTIAL);
+        let control =
+            named(CONTROL).zip(sequential).map(|(control, it)| Control { ratio: control.cold.over(&it.cold) });
+        let limits = [LIMIT, LIMIT_OF_ONE].map(|name| named(name).map(|it| it.cold.summary));
+        let mut ranked: Vec<&Figures<'_>> =
+            all.iter().filter(|it| matches!(it.row.kind, Kind::Strategy | Kind::Notebook)).collect();
+        ranked.sort_by(|a, b| {
+            let (a, b) = ((a.cold.summary.median, &a.cell.name), (b.cold.summary.median, &b.cell.name));
+            a.0.total_cmp(&b.0).then_with(|| a.1.cmp(b.1))
         });
-        let mut rows: Vec<(&Measured, Standing)> = run
-            .plan
-            .rows
-            .iter()
-            .zip(&run.measured)
-            .filter(|(row, measured)| row.name != CONTROL && measured.failure.is_none())
-            .filter_map(|(row, measured)| {
-                let speed_up = sequential.and_then(|sequential| cold_ratio(sequential, measured));
-                Some((measured, standing(&row.name, row.lines, measured, speed_up)?))
-            })
-            .collect();
-        rows.sort_by(|(_, a), (_, b)| a.cold.median.total_cmp(&b.cold.median).then_with(|| a.name.cmp(&b.name)));
-
-        let floor = noise.map(|noise| noise.floor);
-        let apart = rows.windows(2).map(|pair| stats::told_apart(cold_ratio(pair[1].0, pair[0].0), floor));
-        let ranks = stats::ranks(apart);
-        let fastest = rows.first().map(|(measured, _)| *measured);
-        let rank = |((measured, row), rank): ((&Measured, Standing), usize)| {
-            let to_fastest = fastest.and_then(|fastest| cold_ratio(measured, fastest));
-            Standing { rank, to_fastest, ..row }
+        let standing = |it: &&Figures<'_>| {
+            let can_tell = it.cold.samples >= stats::RUNS_FOR_AN_INTERVAL;
+            // Only a row with a smaller median can be clearly faster.
+            let faster = || ranked.iter().filter(|other| it.cold.is_clearly_above(&other.cold)).count();
+            // Also if it draws from another generator.
+            let is_sequential = it.row.name.split('.').next() == Some(SEQUENTIAL);
+            let limit = limits[usize::from(is_sequential)].filter(|_| it.row.kind == Kind::Strategy);
+            Standing {
+                rank: can_tell.then(|| 1 + faster()),
+                speed_up: sequential.map(|sequential| sequential.cold.over(&it.cold)),
+                to_fastest: ranked.first().map(|fastest| it.cold.over(&fastest.cold)),
+                of_limit: limit.map(|limit| limit.shown() / it.cold.summary.shown()),
+                warm_speed_up: sequential
+                    .and_then(|sequential| Some(sequential.warm.as_ref()?.over(it.warm.as_ref()?))),
+                survival: run.survival.get(&it.row.name).copied(),
+                ..alone(it, run)
+            }
         };
-        Standings { rows: rows.into_iter().zip(ranks).map(rank).collect(), noise }
+        Standings { rows: ranked.iter().map(standing).collect(), control, limits }
+    }
+
+    /// The row called `name`.
+    pub fn row(&self, name: &str) -> Option<&Standing> {
+        self.rows.iter().find(|row| row.name == name)
     }
 }
 
-fn standing(name: &str, lines: Option<usize>, measured: &Measured, speed_up: Option<Ratio>) -> Option<Standing> {
-    let cold = |time: fn(&Sample) -> f64| measured.cold.values().map(time);
-    let walls: Vec<f64> = cold(|sample| sample.wall).collect();
-    let warm: Vec<f64> = measured.warm.values().flat_map(Answer::warm_seconds).collect();
-    Some(Standing {
-        rank: 0,
-        name: name.to_owned(),
-        cold: stats::summary(&walls)?,
-        user: stats::median(cold(|sample| sample.user))?,
-        system: stats::median(cold(|sample| sample.system))?,
-        speed_up,
+/// What there is to say of a row without the others.
+fn alone(it: &Figures<'_>, run: &Run) -> Standing {
+    let Figures { cell, row, measured, cold, warm } = it;
+    let middle = |time: fn(&Cold) -> f64| stats::median(measured.cold.values().map(time)).unwrap_or_default();
+    let is_outlier =
+        |cold_run: &Cold| stats::is_outlier(cold_run.wall, cold.summary) && cold_run.wall > cold.summary.median;
+    let outliers = measured.cold.iter().filter(|(_, run)| is_outlier(run)).map(|(round, run)| (*round, run.wall));
+    Standing {
+        rank: None,
+        name: cell.name.clone(),
+        kind: row.kind,
+        other_rng: run.plan.job().is_some_and(|job| job.rng != cell.job.rng),
+        cold: cold.summary,
+        runs: cold.samples,
+        user: middle(|run| run.user),
+        system: middle(|run| run.system),
+        speed_up: None,
         to_fastest: None,
-        warm: stats::summary(&warm),
+        of_limit: None,
+        warm: warm.as_ref().map(|warm| warm.summary),
+        warm_speed_up: None,
+        warm_batches: measured.warm.values().flat_map(Answer::warm_seconds).count(),
         phases: phases(measured),
+        outliers: outliers.collect(),
+        slow_start: measured.discarded.filter(is_outlier).map(|run| run.wall),
         footprint: measured.footprint,
-        lines,
-    })
+        survival: None,
+        lines: row.lines,
+    }
 }
 
 fn phases(measured: &Measured) -> Option<Phases> {
-    let answers = || measured.warm.values();
+    let reports = || measured.warm.values().map(|answer| &answer.report);
     Some(Phases {
-        start: stats::median(answers().map(|answer| seconds(answer.start_ns)))?,
-        first_run: stats::median(answers().filter_map(|answer| answer.run_ns.first().copied().map(seconds)))?,
-        drop: stats::median(answers().flat_map(|answer| answer.drop_ns.iter().copied().map(seconds)))?,
-        stop: stats::median(answers().map(|answer| seconds(answer.stop_ns)))?,
+        start: stats::median(reports().map(|report| seconds(report.start_ns)))?,
+        first_run: stats::median(reports().filter_map(|report| report.run_ns.first().copied().map(seconds)))?,
+        drop: stats::median(reports().flat_map(|report| report.drop_ns.iter().copied().map(seconds)))?,
+        stop: stats::median(reports().map(|report| seconds(report.stop_ns)))?,
     })
-}
-
-/// The cold time of `over` to that of `under`, paired by round.
-pub(crate) fn cold_ratio(over: &Measured, under: &Measured) -> Option<Ratio> {
-    let pair = |(round, over): (&u32, &Sample)| Some((over.wall, under.cold.get(round)?.wall));
-    let pairs: Vec<(f64, f64)> = over.cold.iter().filter_map(pair).collect();
-    stats::paired_ratio(&pairs)
 }

@@ -1,22 +1,38 @@
-//! Medians, their spread, and intervals for ratios.
+//! Medians, their spread, and intervals for ratios of medians.
 //!
-//! Medians throughout: a run that was disturbed is slower, never faster, and one such run moves a mean.
+//! A figure is a median: interference makes a run slower and never faster, so a mean would mostly measure the interference.
+//! A ratio is the ratio of two such figures, so that a reader who divides two cells finds it. Its interval is a percentile
+//! bootstrap (Efron and Tibshirani, *An Introduction to the Bootstrap*, 1993, chapter 13) that resamples **rounds**: both
+//! rows take the same rounds, so what slowed a whole round down is in both medians and leaves their ratio alone.
+//!
+//! `tests/statistics.rs` simulates runs whose true ratio is known, and counts how often the interval holds it.
+
+use std::collections::BTreeMap;
 
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
 
-use crate::sampling::schedule::below;
+use crate::numbers::digits;
+use crate::numbers::random::below;
 
-/// Resamples per interval. The ends of a 95 % interval are then set by 250 resamples each; ten times as many change them
-/// in the third digit only.
+/// Resamples per figure. Each end of a 95 % interval is then set by 250 of them; ten times as many change an end in its
+/// third digit only.
 const RESAMPLES: usize = 10_000;
 
 /// The bootstrap's seed: any fixed number, since the same samples must give the same table.
 const SEED: u64 = 0x666a_6e6f_7574;
 
-/// Below this many pairs there is no 95 % interval of a median: even the smallest and the largest of five samples hold the
-/// median between them with only 1 - 2 / 2^5 = 94 %.
-pub const PAIRS_FOR_AN_INTERVAL: usize = 6;
+/// With fewer runs there is no 95 % interval of a median: even the smallest and the largest of five samples hold the median
+/// between them with only 1 - 2 / 2^5 = 94 %.
+pub const RUNS_FOR_AN_INTERVAL: usize = 6;
+
+/// The share of intervals that hold the true ratio.
+pub const CONFIDENCE: f64 = 0.95;
+
+/// The confidence with which one row is said to be clearly faster than another. More than [`CONFIDENCE`], since each row of a
+/// table is compared with every other: eleven rows are 55 pairs, and of pairs that are equal 1 in 20 would be told apart. Rows
+/// 5 % apart are still told apart in nine runs of ten.
+pub const CLEAR: f64 = 0.98;
 
 /// A median and how far the samples are from it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,33 +43,141 @@ pub struct Summary {
     pub spread: Option<f64>,
 }
 
-/// A ratio of two rows and where the true one probably is.
+/// One value per round, such as a row's cold times.
+pub type ByRound = BTreeMap<u32, f64>;
+
+/// The median of a row, and the medians of resamples of its rounds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figure {
+    /// The median and its spread: what a table's cell shows.
+    pub summary: Summary,
+    /// How many samples it was made from.
+    pub samples: usize,
+    /// In the order of the resamples, which are the same for all rows of the same rounds. Empty if there are too few runs.
+    resampled: Vec<f64>,
+}
+
+/// The figure of one row over that of another, and where the true ratio probably is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ratio {
-    /// The median of the ratios of the pairs.
-    pub median: f64,
-    /// The 95 % interval. With fewer pairs than [`PAIRS_FOR_AN_INTERVAL`] it is too narrow, with one it is a point.
+    /// Median over median, each as its cell shows it.
+    pub value: f64,
+    /// `None` if either figure is of fewer than [`RUNS_FOR_AN_INTERVAL`] runs.
+    pub interval: Option<Interval>,
+}
+
+/// Where a true ratio probably is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Interval {
+    /// Its lower end.
     pub low: f64,
-    /// Its other end.
+    /// Its upper end.
     pub high: f64,
-    /// How many pairs it was made from.
-    pub pairs: usize,
+}
+
+impl Summary {
+    /// The median as a cell shows it. Ratios are made from these, so that a reader who divides two cells finds the ratio.
+    pub fn shown(self) -> f64 {
+        digits::time(self.median, self.spread).read()
+    }
+}
+
+impl Figure {
+    /// Of samples of one run; nothing if there are none. Figures with the same rounds are resampled together.
+    pub fn of(samples: &ByRound) -> Option<Figure> {
+        Figure::of_run(samples, 0)
+    }
+
+    /// Of samples of one of several runs, each of which has its own number. Rounds of different runs have nothing in common,
+    /// so they are resampled independently.
+    pub fn of_run(samples: &ByRound, run: u64) -> Option<Figure> {
+        Figure::resampled(samples, run, RESAMPLES)
+    }
+
+    /// The same from another number of resamples: a thousand suffice for a simulation of many runs.
+    pub fn resampled(samples: &ByRound, run: u64, resamples: usize) -> Option<Figure> {
+        let values: Vec<f64> = samples.values().copied().collect();
+        let summary = summary(&values)?;
+        let count = if values.len() < RUNS_FOR_AN_INTERVAL { 0 } else { resamples };
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed(samples.keys().copied(), run));
+        Some(Figure { summary, samples: values.len(), resampled: medians(&values, &mut rng, count) })
+    }
+
+    /// Whether this figure is larger than `other` beyond chance.
+    pub fn is_clearly_above(&self, other: &Figure) -> bool {
+        self.over_with(other, CLEAR).interval.is_some_and(|interval| interval.low > 1.0)
+    }
+
+    /// This figure over `under`, with a 95 % interval.
+    pub fn over(&self, under: &Figure) -> Ratio {
+        self.over_with(under, CONFIDENCE)
+    }
+
+    /// The same with an interval of another confidence.
+    pub fn over_with(&self, under: &Figure, confidence: f64) -> Ratio {
+        let mut ratios: Vec<f64> =
+            self.resampled.iter().zip(&under.resampled).map(|(over, under)| over / under).collect();
+        ratios.sort_by(f64::total_cmp);
+        let outside = ((1.0 - confidence) / 2.0 * ratios.len() as f64) as usize;
+        let ends = (ratios.get(outside), ratios.len().checked_sub(1 + outside).and_then(|end| ratios.get(end)));
+        let interval = match ends {
+            (Some(&low), Some(&high)) => Some(Interval { low, high }),
+            _ => None,
+        };
+        Ratio { value: self.summary.shown() / under.summary.shown(), interval }
+    }
+}
+
+/// Medians of resamples: as many draws as there are values, with replacement.
+fn medians(values: &[f64], rng: &mut Xoshiro256PlusPlus, resamples: usize) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
+    let sorted: Vec<f64> = order.iter().map(|&index| values[index]).collect();
+    let mut ranks = vec![0; values.len()];
+    order.into_iter().enumerate().for_each(|(rank, index)| ranks[index] = rank);
+    // How often each rank was drawn says which one is in the middle, without sorting every resample.
+    let mut drawn = vec![0usize; values.len()];
+    let mut one = || {
+        drawn.fill(0);
+        (0..values.len()).for_each(|_| drawn[ranks[below(rng, values.len())]] += 1);
+        let nth = |wanted: usize| {
+            let mut passed = 0;
+            let middle = drawn.iter().position(|times| {
+                passed += times;
+                passed > wanted
+            });
+            sorted[middle.unwrap_or(0)]
+        };
+        f64::midpoint(nth((values.len() - 1) / 2), nth(values.len() / 2))
+    };
+    (0..resamples).map(|_| one()).collect()
+}
+
+/// Another seed for other rounds, so that rows which were not timed in the same rounds are resampled independently.
+fn seed(rounds: impl Iterator<Item = u32>, run: u64) -> u64 {
+    // FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/, over whole numbers instead of bytes.
+    const PRIME: u64 = 0x0000_0100_0000_01b3;
+    rounds.fold(SEED ^ run.wrapping_mul(PRIME), |hash, round| (hash ^ u64::from(round)).wrapping_mul(PRIME))
 }
 
 impl Ratio {
-    /// How far from 1 the interval reaches, as a factor minus 1, whichever the side.
-    pub fn reach(&self) -> f64 {
-        distance(self.low).max(distance(self.high))
-    }
-
-    /// How far from 1 the ratio itself is, likewise.
-    pub fn distance(&self) -> f64 {
-        distance(self.median)
+    /// How far the interval reaches from the ratio, as a factor minus 1, on the side where it reaches farther.
+    pub fn margin(&self) -> Option<f64> {
+        self.interval.map(|Interval { low, high }| (self.value / low).max(high / self.value) - 1.0)
     }
 }
 
-fn distance(ratio: f64) -> f64 {
-    ratio.max(ratio.recip()) - 1.0
+impl Interval {
+    /// Whether 1 is in it.
+    pub fn holds_one(&self) -> bool {
+        self.low <= 1.0 && 1.0 <= self.high
+    }
+
+    /// How far it reaches from 1, as a factor minus 1, whichever the side.
+    pub fn reach(&self) -> f64 {
+        let distance = |end: f64| end.max(end.recip()) - 1.0;
+        distance(self.low).max(distance(self.high))
+    }
 }
 
 /// The median; of an even number, the mean of the middle two.
@@ -69,23 +193,12 @@ pub fn summary(samples: &[f64]) -> Option<Summary> {
     Some(Summary { median: middle, spread })
 }
 
-/// The ratio of the first to the second of each pair: its median, and a percentile bootstrap interval (Efron and
-/// Tibshirani, *An Introduction to the Bootstrap*, chapter 13) over the pairs. A pair is two runs of the same round, so what
-/// slows a whole round down cancels.
-pub fn paired_ratio(pairs: &[(f64, f64)]) -> Option<Ratio> {
-    let ratios: Vec<f64> = pairs.iter().map(|(over, under)| over / under).collect();
-    let middle = median(ratios.iter().copied())?;
-    let mut rng = Xoshiro256PlusPlus::seed_from_u64(SEED);
-    let mut resample = vec![0.0; ratios.len()];
-    let mut medians: Vec<f64> = (0..RESAMPLES)
-        .map(|_| {
-            resample.fill_with(|| ratios[below(&mut rng, ratios.len())]);
-            median_of(&mut resample)
-        })
-        .collect();
-    medians.sort_by(f64::total_cmp);
-    let (low, high) = (medians[RESAMPLES / 40], medians[RESAMPLES - 1 - RESAMPLES / 40]);
-    Some(Ratio { median: middle, low, high, pairs: pairs.len() })
+/// Whether a sample is an outlier among those of `summary`: a modified z-score above 10 (Iglewicz and Hoaglin, *How to Detect
+/// and Handle Outliers*, 1993). They propose 3.5; hyperfine takes 10, since times are skewed by nature, and so does this.
+pub fn is_outlier(sample: f64, summary: Summary) -> bool {
+    /// One standard deviation of normal samples, in median absolute deviations.
+    const DEVIATION: f64 = 1.4826;
+    summary.spread.is_some_and(|spread| spread > 0.0 && (sample - summary.median).abs() > 10.0 * DEVIATION * spread)
 }
 
 fn median_of(samples: &mut [f64]) -> f64 {
@@ -100,22 +213,6 @@ fn median_of(samples: &mut [f64]) -> f64 {
     f64::midpoint(lower, upper)
 }
 
-/// Each row's rank, given in order of time, and for every row but the first whether it is told apart from the row above. A
-/// row that is not shares the rank above; one that is has its own position.
-pub fn ranks(told_apart: impl IntoIterator<Item = bool>) -> Vec<usize> {
-    let mut ranks = vec![1];
-    for (above, apart) in told_apart.into_iter().enumerate() {
-        ranks.push(if apart { above + 2 } else { ranks[above] });
-    }
-    ranks
-}
-
-/// Whether a row is slower than the row above it, beyond chance and beyond the noise floor. `slowdown` is its time over that
-/// of the row above.
-pub fn told_apart(slowdown: Option<Ratio>, floor: Option<f64>) -> bool {
-    slowdown.is_some_and(|ratio| ratio.pairs > 1 && ratio.low > 1.0 && ratio.median - 1.0 > floor.unwrap_or(0.0))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,30 +222,40 @@ mod tests {
         0.001..1000.0
     }
 
+    fn by_round(samples: &[f64]) -> ByRound {
+        (1..).zip(samples.iter().copied()).collect()
+    }
+
+    fn figure(samples: &[f64]) -> Figure {
+        Figure::of(&by_round(samples)).unwrap()
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn the_interval_holds_the_median_ratio(pairs in proptest::collection::vec((time(), time()), 1..30)) {
-            let ratio = paired_ratio(&pairs).unwrap();
-            prop_assert!(ratio.low <= ratio.median && ratio.median <= ratio.high, "{ratio:?}");
-            let all: Vec<f64> = pairs.iter().map(|(over, under)| over / under).collect();
-            prop_assert!(all.iter().any(|one| *one <= ratio.low) && all.iter().any(|one| *one >= ratio.high));
+        fn a_ratio_is_that_of_the_medians_and_inside_its_interval(pairs in proptest::collection::vec((time(), time()), 6..30)) {
+            let (over, under): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
+            let ratio = figure(&over).over(&figure(&under));
+            let exact = median(over).unwrap() / median(under).unwrap();
+            prop_assert!((ratio.value / exact - 1.0).abs() < 0.011, "{ratio:?} {exact}");
+            let interval = ratio.interval.unwrap();
+            prop_assert!(interval.low <= interval.high, "{ratio:?}");
         }
 
         #[test]
-        fn identical_samples_have_a_ratio_of_one(times in proptest::collection::vec(time(), 1..30)) {
-            let pairs: Vec<_> = times.iter().map(|time| (*time, *time)).collect();
-            let ratio = paired_ratio(&pairs).unwrap();
-            prop_assert_eq!((ratio.low, ratio.median, ratio.high), (1.0, 1.0, 1.0));
-            prop_assert_eq!(ratio.reach(), 0.0);
+        fn the_same_samples_have_a_ratio_of_one(times in proptest::collection::vec(time(), 6..30)) {
+            let ratio = figure(&times).over(&figure(&times));
+            let interval = ratio.interval.unwrap();
+            prop_assert_eq!((interval.low, ratio.value, interval.high), (1.0, 1.0, 1.0));
+            prop_assert_eq!(ratio.margin(), Some(0.0));
         }
 
         #[test]
-        fn a_slow_round_cancels(times in proptest::collection::vec(time(), 1..30), factor in 1.5..3.0f64) {
-            let pairs: Vec<_> = times.iter().map(|time| (time * factor, *time)).collect();
-            let ratio = paired_ratio(&pairs).unwrap();
-            prop_assert!(ratio.high - ratio.low < 1e-9 && (ratio.median - factor).abs() < 1e-9, "{ratio:?}");
+        fn what_slows_whole_rounds_leaves_the_ratio_alone(times in proptest::collection::vec(time(), 6..30), factor in 1.5..3.0f64) {
+            let slower: Vec<f64> = times.iter().map(|time| time * factor).collect();
+            let interval = figure(&slower).over(&figure(&times)).interval.unwrap();
+            prop_assert!(interval.high - interval.low < 1e-9, "{interval:?}");
         }
 
         #[test]
@@ -167,19 +274,50 @@ mod tests {
         assert_eq!(median([4.0, 1.0, 2.0, 3.0]), Some(2.5));
         assert_eq!(summary(&[1.0, 2.0, 3.0, 4.0, 100.0]), Some(Summary { median: 3.0, spread: Some(1.0) }));
         assert_eq!(summary(&[1.0]), Some(Summary { median: 1.0, spread: None }));
-        assert_eq!(paired_ratio(&[]), None);
+        assert_eq!(Figure::of(&ByRound::new()), None);
     }
 
     #[test]
-    fn rows_that_cannot_be_told_apart_share_a_rank() {
-        assert_eq!(ranks([false, true, false, true]), [1, 1, 3, 3, 5]);
-        let ratio = |low, median, high, pairs| Some(Ratio { low, median, high, pairs });
-        assert!(told_apart(ratio(1.02, 1.05, 1.08, 10), Some(0.01)));
-        assert!(!told_apart(ratio(1.02, 1.05, 1.08, 10), Some(0.06)), "inside the noise floor");
-        assert!(!told_apart(ratio(0.99, 1.05, 1.08, 10), Some(0.01)), "spans 1");
-        assert!(!told_apart(ratio(0.90, 0.95, 0.98, 10), Some(0.01)), "the order of medians says otherwise");
-        assert!(!told_apart(ratio(1.05, 1.05, 1.05, 1), None), "one pair says nothing");
-        assert!(!told_apart(None, None));
-        assert!((ratio(0.8, 1.0, 1.1, 3).unwrap().reach() - 0.25).abs() < 1e-12);
+    fn five_runs_have_no_interval() {
+        let ratio = figure(&[2.0; 5]).over(&figure(&[1.0; 5]));
+        assert_eq!(ratio, Ratio { value: 2.0, interval: None });
+        assert_eq!(ratio.margin(), None);
+        assert!(!figure(&[2.0; 5]).is_clearly_above(&figure(&[1.0; 5])));
+        assert_eq!(figure(&[2.0; 6]).over(&figure(&[1.0; 5])).interval, None);
+        assert!(figure(&[2.0; 6]).is_clearly_above(&figure(&[1.0; 6])));
+    }
+
+    #[test]
+    fn rows_of_other_rounds_and_other_runs_are_resampled_independently() {
+        let times = [1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6];
+        let later: ByRound = (3..).zip(times).collect();
+        let width = |ratio: Ratio| ratio.interval.map(|interval| interval.high - interval.low).unwrap();
+        assert_eq!(width(figure(&times).over(&figure(&times))), 0.0);
+        assert!(width(figure(&times).over(&Figure::of(&later).unwrap())) > 0.1);
+        let other_run = Figure::of_run(&by_round(&times), 1).unwrap();
+        assert!(width(figure(&times).over(&other_run)) > 0.1);
+    }
+
+    #[test]
+    fn intervals_are_read_from_both_sides() {
+        let ratio = Ratio { value: 1.0, interval: Some(Interval { low: 0.8, high: 1.1 }) };
+        assert!((ratio.margin().unwrap() - 0.25).abs() < 1e-12);
+        assert!((ratio.interval.unwrap().reach() - 0.25).abs() < 1e-12);
+        assert!(ratio.interval.unwrap().holds_one());
+    }
+
+    #[test]
+    fn higher_confidence_makes_wider_intervals() {
+        let (over, under) =
+            (figure(&[1.0, 1.2, 1.1, 1.4, 1.3, 1.5, 1.2]), figure(&[1.0, 1.1, 0.9, 1.2, 1.3, 1.4, 1.0]));
+        let width = |confidence| over.over_with(&under, confidence).interval.map(|it| it.high - it.low).unwrap();
+        assert!(width(0.99) > width(0.95) && width(0.95) > width(0.5));
+    }
+
+    #[test]
+    fn an_outlier_is_far_beyond_the_spread() {
+        let summary = summary(&[1.0, 1.01, 0.99, 1.02, 0.98]).unwrap();
+        assert!(is_outlier(1.2, summary) && !is_outlier(1.05, summary));
+        assert!(!is_outlier(9.0, Summary { median: 1.0, spread: None }));
     }
 }

@@ -51,10 +51,26 @@ pub fn shown() -> Stdio {
     if io::stderr().is_terminal() { Stdio::inherit() } else { Stdio::piped() }
 }
 
+/// What a child says, on its way.
+#[must_use = "the child's last words may be the reason of its end"]
+pub struct PassedOn(Option<Receiver<std::convert::Infallible>>);
+
 /// Passes on what a child with [`shown`] as its stderr says there, until it ends.
-pub fn pass_on(child: &mut Child) {
-    if let Some(stderr) = child.stderr.take() {
-        thread::spawn(move || BufReader::new(stderr).lines().map_while(Result::ok).for_each(tell::say));
+pub fn pass_on(child: &mut Child) -> PassedOn {
+    PassedOn(child.stderr.take().map(|stderr| {
+        let (ends, end) = bounded(0);
+        thread::spawn(move || {
+            BufReader::new(stderr).lines().map_while(Result::ok).for_each(tell::say);
+            drop(ends);
+        });
+        end
+    }))
+}
+
+impl PassedOn {
+    /// Waits for the last words of a child that has ended. Not for long: what it has left running may hold its stderr.
+    pub fn finish(self) {
+        let _said = self.0.map(|end| end.recv_timeout(GRACE));
     }
 }
 

@@ -5,6 +5,11 @@ use std::error::Error;
 use std::fmt::Display;
 use std::io::{self, Write, stderr, stdout};
 
+/// What was asked for cannot be done: the flag, and what it accepts.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
 /// A line on stderr.
 pub fn say(line: impl Display) {
     // There is no other place to say that nobody reads this one.
@@ -48,8 +53,8 @@ mod tests {
     #[test]
     fn a_cause_is_told_once() {
         let missing = || io::Error::from(io::ErrorKind::NotFound);
-        let outer = anyhow::Error::new(missing()).context("results/x").context("--report results/x");
-        assert_eq!(in_full(outer.as_ref()), "--report results/x: entity not found");
+        let outer = anyhow::Error::new(missing()).context("results/x").context("report results/x");
+        assert_eq!(in_full(outer.as_ref()), "report results/x: entity not found");
         let same = io::Error::other(io::Error::other(missing()));
         assert_eq!(in_full(&same), "entity not found");
         let own = anyhow::Error::new(missing()).context("run.json: entity not found");

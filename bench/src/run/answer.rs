@@ -1,37 +1,18 @@
-//! What a strategy prints with `--format json`.
+//! What a program prints with `--format json`, and whether it counts.
 
 use std::collections::BTreeMap;
 
+use harness::Report;
 use serde::{Deserialize, Serialize};
 
-/// One object on a strategy's standard output. Times are nanoseconds on the strategy's own clock.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// One object on a program's standard output: a strategy's report, and what only a program of the notebook has to add.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
-    /// The strategy's own name for itself.
-    pub strategy: String,
-    /// How it was built: `release`, or something that must not be timed. Absent in programs that do not say.
-    #[serde(default)]
-    pub profile: Option<String>,
-    /// How many keys at a time it says it worked on.
-    pub workers: usize,
-    /// Starting what outlives a batch: threads, a runtime, worker processes.
-    pub start_ns: u64,
-    /// One per batch: the first is cold, the rest are warm.
-    pub run_ns: Vec<u64>,
-    /// One per batch: giving the outputs back.
-    pub drop_ns: Vec<u64>,
-    /// Stopping what `start_ns` started.
-    pub stop_ns: u64,
-    /// The size of one batch's outputs.
-    pub output_bytes: u64,
-    /// The keys that did not come back.
-    #[serde(default)]
-    pub failed: Vec<FailedKey>,
-    /// Of all outputs, when asked for.
-    #[serde(default)]
-    pub digest: Option<String>,
+    /// What every strategy says.
+    #[serde(flatten)]
+    pub report: Report,
     /// What ran it, if it is a program of the notebook.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub python: Option<Interpreter>,
 }
 
@@ -58,15 +39,6 @@ pub struct Reference {
     pub digest: String,
 }
 
-/// A key that did not come back.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct FailedKey {
-    /// Its index.
-    pub key: u64,
-    /// What the strategy says about it.
-    pub reason: String,
-}
-
 /// Why an answer does not count.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
@@ -74,13 +46,13 @@ pub enum Unusable {
     #[error("its output is not the JSON of a strategy: {0}")]
     Json(#[from] serde_json::Error),
     /// Times of any other build than the released one mean nothing.
-    #[error("it is {}, and only release builds are measured", match .profile {
-        Some(profile) => format!("a {profile} build"),
-        None => "not said to be a release build".to_owned(),
+    #[error("it is {}, and only release builds are measured", match .profile.as_str() {
+        "" => "not said to be a release build".to_owned(),
+        profile => format!("a {profile} build"),
     })]
     Profile {
         /// What it says of itself.
-        profile: Option<String>,
+        profile: String,
     },
     /// Some keys did not come back.
     #[error("{count} of its keys failed, the first with: {reason}")]
@@ -101,24 +73,32 @@ pub enum Unusable {
     /// It was asked for a digest and gave none.
     #[error("it printed no digest")]
     NoDigest,
+    /// What the machine's limit writes must be what the job's outputs are.
+    #[error("it wrote {found} bytes, and the outputs of the job are {expected}")]
+    Size {
+        /// The job's.
+        expected: u64,
+        /// Its own.
+        found: u64,
+    },
 }
 
 impl Answer {
     /// Reads what a release build printed.
     pub fn read(json: &[u8]) -> Result<Answer, Unusable> {
         let answer: Answer = serde_json::from_slice(json)?;
-        if answer.profile.as_deref() != Some("release") {
-            return Err(Unusable::Profile { profile: answer.profile });
+        if answer.report.profile != "release" {
+            return Err(Unusable::Profile { profile: answer.report.profile });
         }
-        match answer.failed.first() {
+        match answer.report.failed.first() {
             None => Ok(answer),
-            Some(first) => Err(Unusable::Keys { count: answer.failed.len(), reason: first.reason.clone() }),
+            Some(first) => Err(Unusable::Keys { count: answer.report.failed.len(), reason: first.reason.clone() }),
         }
     }
 
     /// The digest, which must be `expected` if there is a reference already.
     pub fn agree(&self, expected: Option<&Reference>) -> Result<&str, Unusable> {
-        let found = self.digest.as_deref().ok_or(Unusable::NoDigest)?;
+        let found = self.report.digest.as_deref().ok_or(Unusable::NoDigest)?;
         match expected {
             Some(expected) if expected.digest != found => {
                 Err(Unusable::Digest { expected: expected.clone(), found: found.to_owned() })
@@ -130,12 +110,13 @@ impl Answer {
     /// Seconds of start, first batch and stop: about what a cold run takes.
     pub fn cold_seconds(&self) -> f64 {
         let first = |batches: &[u64]| batches.first().copied().unwrap_or(0);
-        seconds(self.start_ns + first(&self.run_ns) + first(&self.drop_ns) + self.stop_ns)
+        let Report { start_ns, run_ns, drop_ns, stop_ns, .. } = &self.report;
+        seconds(start_ns + first(run_ns) + first(drop_ns) + stop_ns)
     }
 
     /// Seconds of the second and later batches.
     pub fn warm_seconds(&self) -> impl Iterator<Item = f64> + '_ {
-        self.run_ns.iter().skip(1).copied().map(seconds)
+        self.report.run_ns.iter().skip(1).copied().map(seconds)
     }
 }
 
@@ -162,6 +143,8 @@ mod tests {
         assert_eq!(answer.agree(Some(&reference("ab"))).unwrap(), "ab");
         let disagreement = answer.agree(Some(&reference("cd"))).unwrap_err();
         assert_eq!(disagreement.to_string(), "its digest is ab, and that of sequential is cd");
+        let kept = serde_json::to_string(&answer).unwrap();
+        assert_eq!(serde_json::from_str::<Answer>(&kept).unwrap(), answer);
     }
 
     #[test]

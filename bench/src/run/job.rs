@@ -64,11 +64,6 @@ impl Job {
         .collect()
     }
 
-    /// The same job with other numbers.
-    pub fn drawing_from(&self, rng: &str) -> Job {
-        Job { rng: rng.to_owned(), ..self.clone() }
-    }
-
     /// The job that shows how many keys a contender keeps in flight: keys that only sleep, so that the run time says how
     /// many slept at once whatever the number of cores.
     ///

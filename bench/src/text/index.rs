@@ -4,18 +4,19 @@ use std::path::Path;
 use std::{fs, io};
 
 use crate::numbers::standings::Standings;
-use crate::run::record::{Ended, RecordError, Run, write_whole};
-use crate::text::number;
-use crate::text::page;
+use crate::run::Run;
+use crate::run::folder::{FileError, PLAN, write_whole};
+use crate::run::plan::Ended;
 use crate::text::table::{Align, markdown};
+use crate::text::{is_among_strategies, number, title};
 
 /// A folder of a run by its name, or why it cannot be read.
 pub type Entry = (String, Result<Run, String>);
 
 /// Remakes `README.md` in `results` from the folders of runs found there, the newest first. A folder that cannot be read is
 /// a line that says why: it must not take the others with it.
-pub fn write(results: &Path) -> Result<(), RecordError> {
-    let names = folders(results).map_err(RecordError::io(results))?;
+pub fn write(results: &Path) -> Result<(), FileError> {
+    let names = folders(results).map_err(FileError::io(results))?;
     let read = |name: String| {
         let run = Run::read(&results.join(&name)).map_err(|error| within(results, &error));
         (name, run)
@@ -25,7 +26,7 @@ pub fn write(results: &Path) -> Result<(), RecordError> {
 }
 
 /// An error as the index may show it: with paths below `results`, since an index is published.
-fn within(results: &Path, error: &RecordError) -> String {
+fn within(results: &Path, error: &FileError) -> String {
     error.to_string().replace(&format!("{}/", results.display()), "")
 }
 
@@ -34,7 +35,7 @@ fn folders(results: &Path) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(results)? {
         let entry = entry?;
-        if entry.path().join("run.json").is_file() {
+        if entry.path().join(PLAN).is_file() {
             names.push(entry.file_name().to_string_lossy().into_owned());
         }
     }
@@ -59,15 +60,25 @@ pub fn render(entries: &[Entry]) -> String {
                 return vec![name.clone(), format!("unreadable: {why}"), nothing.clone(), nothing.clone(), nothing];
             }
         };
-        let fastest = Standings::of(run).rows.first().map(|row| format!("{}, {}", row.name, number::time(row.cold)));
-        let planned = run.plan.rounds;
-        let rounds = match run.plan.ended {
-            Some(Ended::Complete) => planned.to_string(),
-            _ => format!("{} of {planned}", run.complete.len()),
+        let standings = Standings::of(run);
+        let fastest = standings.rows.iter().find(|row| is_among_strategies(row.kind, row.other_rng));
+        let fastest = fastest.map(|row| format!("{}, {}", row.name, number::time(row.cold)));
+        let rounds = run.rounds.len();
+        let rounds = match (run.plan.ended, run.plan.stop.rounds) {
+            (Some(Ended::Complete), _) => rounds.to_string(),
+            (_, Some(planned)) => format!("{rounds} of {planned}"),
+            _ => format!("{rounds}, stopped"),
         };
+        let mut job = title(&run.plan);
+        if run.plan.has_notebook() {
+            job += ", with the notebook";
+        }
+        if !run.plan.condition {
+            job += ", not conditioned";
+        }
         vec![
             format!("[{name}]({name}/README.md)"),
-            page::title(&run.plan),
+            job,
             run.machine.short_line(),
             rounds,
             fastest.unwrap_or_else(|| number::NOTHING.to_owned()),

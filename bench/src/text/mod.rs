@@ -1,7 +1,72 @@
 //! What people read.
 
+pub mod difference;
+pub mod doubts;
 pub mod index;
 pub mod number;
 pub mod page;
+pub mod porting;
 pub mod splice;
+pub mod strategies;
 pub mod table;
+
+use std::fmt::Write;
+
+use crate::run::Run;
+use crate::run::footprint::Peak;
+use crate::run::plan::{Kind, Plan};
+use crate::run::sample::Survival;
+
+/// The job in words.
+pub fn title(plan: &Plan) -> String {
+    let Some(job) = plan.job() else { return "no job".to_owned() };
+    let mut title = format!("{}: {} keys × {}", job.workload, number::grouped(job.keys), number::grouped(job.count));
+    if job.workload == "wait" {
+        title += " µs";
+    }
+    if job.skew != "uniform" {
+        let _ = write!(title, ", {}", job.skew);
+    }
+    if job.rng != "xoshiro" {
+        let _ = write!(title, ", {}", job.rng);
+    }
+    let _ = write!(title, ", {} {}", job.workers, if job.workers == 1 { "worker" } else { "workers" });
+    title
+}
+
+/// What made a table: the line below it.
+pub fn made_by(run: &Run) -> String {
+    let rounds = run.rounds.len();
+    format!(
+        "{}, {rounds} {}. Made by `{}`. Commit: {}. Machine: {}.",
+        title(&run.plan),
+        if rounds == 1 { "round" } else { "rounds" },
+        run.plan.command,
+        run.machine.commit_line(),
+        run.machine.line()
+    )
+}
+
+/// What becomes of the other keys when one fails, in words.
+pub fn survives(survival: Survival) -> String {
+    let faults = [(survival.panic, "panic"), (survival.abort, "crash"), (survival.hang, "hang")];
+    let survived: Vec<&str> = faults.into_iter().filter(|(survived, _)| *survived).map(|(_, fault)| fault).collect();
+    if survived.is_empty() { "nothing".to_owned() } else { survived.join(", ") }
+}
+
+/// Something about the peak, marked if it may well have been higher.
+pub(crate) fn seen(peak: Option<Peak>, show: impl Fn(Peak) -> String) -> String {
+    or_nothing(peak, |peak| {
+        let bound = if peak.is_lower_bound() { "≥ " } else { "" };
+        format!("{bound}{}", show(peak))
+    })
+}
+
+pub(crate) fn or_nothing<T>(value: Option<T>, show: impl Fn(T) -> String) -> String {
+    value.map_or_else(|| number::NOTHING.to_owned(), show)
+}
+
+/// Whether a row belongs into a table of the strategies among themselves.
+pub(crate) fn is_among_strategies(kind: Kind, other_rng: bool) -> bool {
+    kind == Kind::Strategy && !other_rng
+}

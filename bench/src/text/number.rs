@@ -1,6 +1,7 @@
-//! Numbers with the digits that mean something, and no others.
+//! Numbers as text: the digits that mean something, and no others.
 
-use crate::numbers::stats::{Ratio, Summary};
+use crate::numbers::digits::{self, Shown, decimals};
+use crate::numbers::stats::{Interval, Ratio, Summary};
 
 /// What an empty cell says: not measured, or not measurable here.
 pub const NOTHING: &str = "n/a";
@@ -8,52 +9,36 @@ pub const NOTHING: &str = "n/a";
 /// A time with its spread: `412 ms ± 9`, `1.23 s ± 0.04`.
 pub fn time(summary: Summary) -> String {
     let Some(spread) = summary.spread else { return short_time(summary.median) };
-    let (unit, scale) = time_unit(summary.median);
-    let (median, spread) = (summary.median * scale, spread * scale);
-    let decimals = decimals(median, spread);
-    format!("{median:.decimals$} {unit} ± {spread:.decimals$}")
+    let Shown { value, decimals, unit, scale } = digits::time(summary.median, Some(spread));
+    format!("{value:.decimals$} {unit} ± {:.decimals$}", spread * scale)
 }
 
-/// A time alone, to three digits: `412 ms`.
+/// A time alone: `412 ms`.
 pub fn short_time(seconds: f64) -> String {
-    let (unit, scale) = time_unit(seconds);
-    let value = seconds * scale;
-    format!("{value:.0$} {unit}", decimals(value, 0.0))
+    let Shown { value, decimals, unit, .. } = digits::time(seconds, None);
+    format!("{value:.decimals$} {unit}")
 }
 
-fn time_unit(seconds: f64) -> (&'static str, f64) {
-    match seconds {
-        // 0.9995 would be shown as 1000 ms.
-        _ if seconds >= 0.9995 => ("s", 1.0),
-        _ if seconds >= 0.999_5e-3 => ("ms", 1e3),
-        0.0 => ("ms", 1e3),
-        _ if seconds >= 0.999_5e-6 => ("µs", 1e6),
-        _ => ("ns", 1e9),
-    }
-}
-
-/// A ratio with its interval, to the digits that the interval leaves: `3.14× [3.08, 3.21]`.
+/// A ratio with its interval: `3.14× [3.08, 3.21]`. Without the interval if there is none.
 pub fn ratio(ratio: Ratio) -> String {
-    let decimals = ratio_decimals(ratio);
-    format!("{:.decimals$}× [{:.decimals$}, {:.decimals$}]", ratio.median, ratio.low, ratio.high)
+    let decimals = ratio_decimals(ratio.value);
+    let interval = ratio.interval.map(|Interval { low, high }| format!(" [{low:.decimals$}, {high:.decimals$}]"));
+    format!("{}{}", factor(ratio.value), interval.unwrap_or_default())
 }
 
-/// The same without the interval: `3.14×`.
-pub fn short_ratio(ratio: Ratio) -> String {
-    format!("{:.1$}×", ratio.median, ratio_decimals(ratio))
-}
-
-/// At least one decimal below 10, or an end of a wide interval would be shown as 0. Two are the most, but for ratios that
-/// would hardly have a digit then.
-fn ratio_decimals(ratio: Ratio) -> usize {
-    let least = usize::from(ratio.median < 10.0);
-    let most = if ratio.median < 0.05 { 4 } else { 2 };
-    decimals(ratio.median, (ratio.high - ratio.low) / 2.0).clamp(least, most)
-}
-
-/// A factor to three digits at most: `2.03×`.
+/// A factor: `2.03×`, `41.2×`, `312×`.
 pub fn factor(value: f64) -> String {
-    format!("{value:.0$}×", decimals(value, 0.0).min(2))
+    format!("{value:.0$}×", ratio_decimals(value))
+}
+
+/// Two decimals below 10; three digits above, and as many below 0.05.
+fn ratio_decimals(value: f64) -> usize {
+    if value < 0.05 { decimals(value, 0.0).min(6) } else { decimals(value, 0.0).min(2) }
+}
+
+/// How far an interval reaches: `± 2.1 %`.
+pub fn margin(margin: f64) -> String {
+    format!("± {}", percent(margin))
 }
 
 /// A count that was averaged: `1.98`, `84.1`.
@@ -63,19 +48,18 @@ pub fn average(value: f64) -> String {
 
 /// Bytes in decimal units, to three digits: `812 MB`.
 pub fn bytes(bytes: u64) -> String {
-    let bytes = bytes as f64;
-    let (unit, scale) = [("GB", 1e9), ("MB", 1e6), ("kB", 1e3)]
-        .into_iter()
-        .find(|(_, scale)| bytes >= 0.9995 * scale)
-        .unwrap_or(("B", 1.0));
-    let value = bytes / scale;
-    let decimals = if scale > 1.0 { decimals(value, 0.0) } else { 0 };
+    let Shown { value, decimals, unit, .. } = digits::bytes(bytes);
     format!("{value:.decimals$} {unit}")
 }
 
 /// A share: `0.3 %`.
 pub fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
+}
+
+/// A share without decimals: `81 %`.
+pub fn whole_percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
 }
 
 /// A whole number with its thousands apart: `1,000,000`.
@@ -89,28 +73,6 @@ pub fn grouped(number: u64) -> String {
         grouped.push(digit);
     }
     grouped
-}
-
-/// Decimals for a value that is known to within `spread`: as many as show the spread's first digit, or its first two if the
-/// first is a 1, and never more than make four digits of the value, or three if nothing is known of the spread.
-fn decimals(value: f64, spread: f64) -> usize {
-    if value == 0.0 {
-        return 0;
-    }
-    // What rounding makes of the value counts: 9.996 to three digits is 10.0.
-    let digits = |wanted: i32| wanted - 1 - exponent(value.abs() + 0.5 * 10f64.powi(exponent(value) + 1 - wanted));
-    if spread <= 0.0 {
-        return digits(3).max(0) as usize;
-    }
-    let leading = spread / 10f64.powi(exponent(spread));
-    // 1.95 is rounded to 2, which has one digit.
-    let for_spread = if leading < 1.95 { 1 } else { 0 } - exponent(spread);
-    for_spread.min(digits(4)).max(0) as usize
-}
-
-/// The power of ten of the first digit of a value other than 0.
-fn exponent(value: f64) -> i32 {
-    value.abs().log10().floor() as i32
 }
 
 #[cfg(test)]
@@ -128,7 +90,7 @@ mod tests {
         assert_eq!(shown(1.2345, 0.037), "1.23 s ± 0.04");
         assert_eq!(shown(1.2345, 0.012), "1.234 s ± 0.012");
         assert_eq!(shown(0.000_412, 0.000_011), "412 µs ± 11");
-        assert_eq!(shown(12.0, 3.0), "12 s ± 3");
+        assert_eq!(shown(12.0, 3.0), "12.0 s ± 3.0");
         assert_eq!(shown(0.412, 0.0), "412 ms ± 0");
         assert_eq!(shown(0.041_234_5, 0.000_000_2), "41.23 ms ± 0.00");
         assert_eq!(shown(0.9999, 0.02), "1.00 s ± 0.02");
@@ -140,17 +102,17 @@ mod tests {
     }
 
     #[test]
-    fn ratios_show_what_their_interval_leaves() {
-        let ratio_of = |median, low, high| ratio(Ratio { median, low, high, pairs: 10 });
-        assert_eq!(ratio_of(3.1428, 2.9, 3.4), "3.1× [2.9, 3.4]");
-        assert_eq!(ratio_of(3.1428, 3.10, 3.19), "3.14× [3.10, 3.19]");
-        assert_eq!(ratio_of(0.97, 0.3, 4.8), "1.0× [0.3, 4.8]");
+    fn ratios_have_two_decimals_below_ten() {
+        let ratio_of = |value, low, high| ratio(Ratio { value, interval: Some(Interval { low, high }) });
+        assert_eq!(ratio_of(3.1428, 2.9, 3.4), "3.14× [2.90, 3.40]");
+        assert_eq!(ratio_of(0.97, 0.3, 4.8), "0.97× [0.30, 4.80]");
         assert_eq!(ratio_of(1.0, 1.0, 1.0), "1.00× [1.00, 1.00]");
         assert_eq!(ratio_of(0.0123, 0.0119, 0.0127), "0.0123× [0.0119, 0.0127]");
-        assert_eq!(ratio_of(0.0123, 0.008, 0.017), "0.012× [0.008, 0.017]");
-        assert_eq!(ratio_of(33.2, 32.9, 33.5), "33.2× [32.9, 33.5]");
+        assert_eq!(ratio_of(33.21, 32.9, 33.5), "33.2× [32.9, 33.5]");
+        assert_eq!(ratio(Ratio { value: 2.0, interval: None }), "2.00×");
         assert_eq!(factor(2.031), "2.03×");
-        assert_eq!(factor(0.0312), "0.03×");
+        assert_eq!(factor(0.812), "0.81×");
+        assert_eq!(factor(312.3), "312×");
         assert_eq!(average(84.13), "84.1");
     }
 
@@ -163,6 +125,7 @@ mod tests {
         assert_eq!(bytes(0), "0 B");
         assert_eq!(grouped(1_000_000), "1,000,000");
         assert_eq!(grouped(100), "100");
-        assert_eq!(percent(0.0123), "1.2 %");
+        assert_eq!((percent(0.0123), whole_percent(0.812)), ("1.2 %".into(), "81 %".into()));
+        assert_eq!(margin(0.021), "± 2.1 %");
     }
 }

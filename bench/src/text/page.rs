@@ -1,130 +1,61 @@
-//! The page of one run, and its headline.
+//! The page of one run.
 
 use std::fmt::Write;
 use std::path::Path;
 
-use crate::entrants::contender::SEQUENTIAL;
-use crate::numbers::porting;
-use crate::numbers::standings::{Noise, Standing, Standings};
-use crate::numbers::stats::{self, PAIRS_FOR_AN_INTERVAL, Ratio};
-use crate::run::answer::Answer;
+use crate::numbers::standings::{Control, Standing, Standings};
+use crate::numbers::stopping;
+use crate::numbers::{porting as ported, stats};
+use crate::run::Run;
+use crate::run::folder::{FileError, write_whole};
 use crate::run::footprint::{Footprint, Peak};
-use crate::run::machine::Others;
-use crate::run::record::{Ended, Measured, Plan, RecordError, Row, Run, Stage, write_whole};
+use crate::run::machine::{Activity, Others};
+use crate::run::plan::{CONTROL, Row, SEQUENTIAL};
+use crate::run::sample::Stage;
 use crate::text::number::{self, NOTHING};
 use crate::text::table::{Align, markdown};
+use crate::text::{doubts, or_nothing, porting, seen, strategies, survives, title};
 
 /// Remakes `README.md` in the folder of a run from the other files in it.
-pub fn write(dir: &Path) -> Result<Run, RecordError> {
+pub fn write(dir: &Path) -> Result<Run, FileError> {
     let run = Run::read(dir)?;
     write_whole(&dir.join("README.md"), render(&run).as_bytes())?;
     Ok(run)
+}
+
+/// What a terminal shows at the end of a run.
+pub fn tables(run: &Run) -> String {
+    let notebook = porting::table(run);
+    if notebook.is_empty() { strategies::table(run) } else { format!("{notebook}{}", strategies::table(run)) }
 }
 
 /// The page.
 pub fn render(run: &Run) -> String {
     let standings = Standings::of(run);
     let mut page = format!("# {}\n\n", title(&run.plan));
-    page += "Made by `compare` from the other files in this folder; `compare --report` makes it again.\n\n";
-    for warning in warnings(run) {
-        page += &format!("> **Warning:** {warning}.\n\n");
+    for doubt in doubts::of(run) {
+        page += &format!("> **Warning:** {doubt}.\n\n");
     }
+    page += "Made by `compare` from the other files in this folder; `compare report` makes it again.\n\n";
     page += &main_table(&standings);
-    page += HOW_TO_READ;
+    page += &wide_section(run);
     page += &porting_section(run);
-    page += &use_table(run, &standings);
     page += &warm_table(&standings);
+    page += &use_table(&standings);
+    page += &outliers_section(&standings);
     page += &failed_table(run);
     page += &not_measured_table(run);
-    page += &noise_section(standings.noise);
+    page += &control_section(standings.control);
     page += &provenance(run);
     page
 }
 
-/// What one should know before believing the tables.
-pub fn warnings(run: &Run) -> Vec<String> {
-    let mut warnings = Vec::new();
-    let (complete, planned) = (run.complete.len(), run.plan.rounds);
-    match run.plan.ended {
-        Some(Ended::Complete) => {}
-        Some(Ended::Interrupted) => {
-            warnings.push(format!("this run was interrupted, with {complete} of {planned} rounds complete"));
-        }
-        None => warnings.push(format!("this run has not ended, with {complete} of {planned} rounds complete")),
-    }
-    if complete > 0 && complete < PAIRS_FOR_AN_INTERVAL {
-        warnings.push(format!(
-            "fewer than {PAIRS_FOR_AN_INTERVAL} rounds: the intervals are narrower than 95 %, and ranks mean little"
-        ));
-    }
-    for (row, measured) in run.plan.rows.iter().zip(&run.measured) {
-        let planned = (row.rounds as usize).min(complete);
-        if measured.failure.is_none() && row.not_measured.is_none() && measured.cold.len() < planned {
-            let had = measured.cold.len();
-            warnings
-                .push(format!("of {planned} cold runs of {}, {had} were recorded: its median is of those", row.name));
-        }
-    }
-    warnings.extend(disturbances(run));
-    warnings.extend(run.machine.warnings());
-    warnings
-}
-
-/// What others did on this machine during the rounds.
-fn disturbances(run: &Run) -> Vec<String> {
-    let looks: Vec<(u32, Others)> =
-        run.complete.iter().filter_map(|(number, round)| Some((*number, round.others?))).collect();
-    if looks.is_empty() && !run.complete.is_empty() {
-        return vec!["what else ran on the machine during the rounds is not known".to_owned()];
-    }
-    let disturbed: Vec<_> = looks.into_iter().filter(|(_, others)| others.disturb()).collect();
-    if disturbed.is_empty() {
-        return Vec::new();
-    }
-    let most = |share: fn(&Others) -> f64| disturbed.iter().map(|(_, others)| share(others)).fold(0.0, f64::max);
-    let most = Others { busy: most(|others| others.busy), stolen: most(|others| others.stolen) };
-    let rounds: Vec<u32> = disturbed.iter().map(|(number, _)| *number).collect();
-    let were = if rounds.len() == 1 { "round" } else { "rounds" };
-    vec![format!("{were} {} disturbed: at the most, {}", ranges(&rounds), most.used())]
-}
-
-/// Numbers in order, the neighbours among them as one: `1–3, 7`.
-fn ranges(numbers: &[u32]) -> String {
-    let runs = numbers.chunk_by(|a, b| a + 1 == *b);
-    let shown = runs.map(|run| match run {
-        [first, .., last] => format!("{first}–{last}"),
-        _ => run.iter().map(u32::to_string).collect(),
-    });
-    shown.collect::<Vec<_>>().join(", ")
-}
-
-/// Whether any row failed.
-pub fn any_failed(run: &Run) -> bool {
-    run.measured.iter().any(|measured| measured.failure.is_some())
-}
-
-/// The job in words.
-pub fn title(plan: &Plan) -> String {
-    let job = &plan.job;
-    let mut title = format!("{}: {} keys × {}", job.workload, number::grouped(job.keys), number::grouped(job.count));
-    if job.workload == "wait" {
-        title += " µs";
-    }
-    if job.skew != "uniform" {
-        let _ = write!(title, ", {}", job.skew);
-    }
-    if job.rng != "xoshiro" {
-        let _ = write!(title, ", {}", job.rng);
-    }
-    let _ = write!(title, ", {} {}", job.workers, if job.workers == 1 { "worker" } else { "workers" });
-    title
-}
-
 const HOW_TO_READ: &str = "\
-Cold is a whole process as hyperfine sees it. Warm is the second and later batches of one process. Both are medians, ± the
-median distance from them. Speed-up and ÷ fastest compare cold runs of the same round; in brackets is the bootstrap's 95 %
-interval. Rows that cannot be told apart from the row above share its rank. Peak memory is the largest sum of PSS over the
-process tree, with ≥ if the process was gone after a few looks.
+Time is a whole process as hyperfine sees it: the median, ± the median distance from it. × sequential and ÷ fastest are ratios of
+these medians, with a 95 % interval in brackets. Rank is 1 + the number of rows that are clearly faster. Of the limit says how
+much of what this machine can do a strategy reaches: a program that writes the same blocks on as many threads and computes
+nothing is the limit; `sequential` is held against the same program on one thread. Memory is the largest sum of PSS over the
+process tree, with ≥ if the process was gone after a few looks. METHODOLOGY.md says how each is measured.
 
 ";
 
@@ -135,36 +66,65 @@ fn main_table(standings: &Standings) -> String {
     let columns = [
         ("rank", Align::Right),
         ("strategy", Align::Left),
-        ("cold", Align::Right),
-        ("speed-up", Align::Right),
+        ("time", Align::Right),
+        ("× sequential", Align::Right),
         ("÷ fastest", Align::Right),
-        ("warm", Align::Right),
-        ("peak memory", Align::Right),
+        ("of the limit", Align::Right),
+        ("memory", Align::Right),
     ];
     let row = |row: &Standing| {
+        let itself = |is: bool, ratio| if is { "1×".to_owned() } else { or_nothing(ratio, number::ratio) };
         vec![
-            row.rank.to_string(),
+            or_nothing(row.rank, |rank| rank.to_string()),
             row.name.clone(),
             number::time(row.cold),
-            compared(row.speed_up, row.name == SEQUENTIAL, with_interval),
-            compared(row.to_fastest, row.name == standings.rows[0].name, with_interval),
-            or_nothing(row.warm, number::time),
+            itself(row.name == SEQUENTIAL, row.speed_up),
+            itself(row.name == standings.rows[0].name, row.to_fastest),
+            or_nothing(row.of_limit, number::whole_percent),
             seen(peak(row), |peak| number::bytes(peak.pss_bytes)),
         ]
     };
     let rows: Vec<Vec<String>> = standings.rows.iter().map(row).collect();
-    format!("{}\n", markdown(&columns, &rows))
+    let [limit, of_one] = standings.limits;
+    let limits = match limit.zip(of_one) {
+        Some((limit, of_one)) => {
+            format!("The limit of this machine: {}; on one thread: {}.\n\n", number::time(limit), number::time(of_one))
+        }
+        None => String::new(),
+    };
+    format!("{}\n{limits}{HOW_TO_READ}", markdown(&columns, &rows))
+}
+
+/// The rows that are not known as well as was asked for.
+fn wide_section(run: &Run) -> String {
+    let Some(&last) = run.rounds.keys().last() else { return String::new() };
+    let wide = stopping::wide(run, last, true);
+    // With too few rounds for any interval, there is a warning instead.
+    if !wide.is_empty() && wide.iter().all(|row| row.margin.is_none()) {
+        return String::new();
+    }
+    if wide.is_empty() {
+        return format!("All ratios to `sequential` and to the fastest row are known within {}.\n\n", within(run));
+    }
+    let named: Vec<String> =
+        wide.into_iter().map(|row| format!("{} ({})", row.name, or_nothing(row.margin, number::margin))).collect();
+    format!("Not known within {}, which was asked for: {}.\n\n", within(run), named.join(", "))
+}
+
+fn within(run: &Run) -> String {
+    number::percent(run.plan.stop.within)
 }
 
 const HOW_TO_READ_USE: &str = "\
 Runs are cold runs + warm batches. User and system time are of a cold run, without children that nobody waited for. Threads
-and processes are the most that were seen at once. Keys in flight are what `wait` shows. Lines are those of `src/` that hold
-code.
+and processes are the most that were seen at once. Keys in flight are what `wait` shows. Other keys survive what was tried: a
+key that panics, one that aborts, and one that never ends, where the strategy keeps a deadline. Lines are those of a strategy's
+`src/lib.rs` that hold code.
 
 ";
 
 /// What the times do not say.
-fn use_table(run: &Run, standings: &Standings) -> String {
+fn use_table(standings: &Standings) -> String {
     if standings.rows.is_empty() {
         return String::new();
     }
@@ -177,18 +137,20 @@ fn use_table(run: &Run, standings: &Standings) -> String {
         ("threads", Align::Right),
         ("processes", Align::Right),
         ("keys in flight", Align::Right),
+        ("other keys survive", Align::Left),
         ("lines", Align::Right),
     ];
     let row = |row: &Standing| {
         vec![
             row.name.clone(),
-            runs(run, &row.name),
+            format!("{} + {}", row.runs, row.warm_batches),
             number::short_time(row.user),
             number::short_time(row.system),
             to_output(row.footprint),
             seen(peak(row), |peak| peak.threads.to_string()),
             seen(peak(row), |peak| peak.processes.to_string()),
             or_nothing(row.footprint.and_then(|footprint| footprint.keys_in_flight), number::average),
+            or_nothing(row.survival, survives),
             or_nothing(row.lines, |lines| lines.to_string()),
         ]
     };
@@ -196,24 +158,8 @@ fn use_table(run: &Run, standings: &Standings) -> String {
     format!("## What each row used\n\n{HOW_TO_READ_USE}{}\n", markdown(&columns, &rows))
 }
 
-/// Cold runs and warm batches.
-fn runs(run: &Run, name: &str) -> String {
-    let measured = run.measured(name);
-    let cold = measured.map_or(0, |measured| measured.cold.len());
-    let warm: usize = measured.map_or(0, |measured| measured.warm.values().flat_map(Answer::warm_seconds).count());
-    format!("{cold} + {warm}")
-}
-
 fn peak(row: &Standing) -> Option<Peak> {
     row.footprint.and_then(|footprint| footprint.peak)
-}
-
-/// Something about the peak, marked if it may well have been higher.
-pub(crate) fn seen(peak: Option<Peak>, show: impl Fn(Peak) -> String) -> String {
-    or_nothing(peak, |peak| {
-        let bound = if peak.is_lower_bound() { "≥ " } else { "" };
-        format!("{bound}{}", show(peak))
-    })
 }
 
 /// Peak memory in sizes of the output. Beside little output, the program itself is all that is seen.
@@ -223,41 +169,55 @@ fn to_output(footprint: Option<Footprint>) -> String {
     or_nothing(output, |output| seen(peak, |peak| number::factor(peak.pss_bytes as f64 / output as f64)))
 }
 
-/// A ratio; of a row to itself, 1 without any digits, since nothing was measured.
-fn compared(ratio: Option<Ratio>, to_itself: bool, show: impl Fn(Ratio) -> String) -> String {
-    if to_itself { "1×".to_owned() } else { or_nothing(ratio, show) }
-}
+const HOW_TO_READ_WARM: &str = "\
+Medians on the strategy's own clock. Warm is the second and later batches of one process; × sequential is the ratio of warm
+times, with a 95 % interval.
 
-/// One pair makes no interval.
-fn with_interval(ratio: Ratio) -> String {
-    if ratio.pairs > 1 { number::ratio(ratio) } else { number::short_ratio(ratio) }
-}
-
-fn or_nothing<T>(value: Option<T>, show: impl Fn(T) -> String) -> String {
-    value.map_or_else(|| NOTHING.to_owned(), show)
-}
+";
 
 fn warm_table(standings: &Standings) -> String {
     let columns = [
         ("strategy", Align::Left),
+        ("warm", Align::Right),
+        ("× sequential", Align::Right),
         ("start", Align::Right),
         ("first run", Align::Right),
-        ("warm run", Align::Right),
         ("drop", Align::Right),
         ("stop", Align::Right),
     ];
     let row = |row: &Standing| {
         let phases = row.phases?;
-        let warm = or_nothing(row.warm, |warm| number::short_time(warm.median));
         let [start, first_run, drop, stop] =
             [phases.start, phases.first_run, phases.drop, phases.stop].map(number::short_time);
-        Some(vec![row.name.clone(), start, first_run, warm, drop, stop])
+        let is_sequential = row.name == SEQUENTIAL;
+        let speed_up = if is_sequential { "1×".to_owned() } else { or_nothing(row.warm_speed_up, number::ratio) };
+        Some(vec![row.name.clone(), or_nothing(row.warm, number::time), speed_up, start, first_run, drop, stop])
     };
     let rows: Vec<Vec<String>> = standings.rows.iter().filter_map(row).collect();
     if rows.is_empty() {
         return String::new();
     }
-    format!("## Inside one process\n\nMedians on the strategy's own clock.\n\n{}\n", markdown(&columns, &rows))
+    format!("## Inside one process\n\n{HOW_TO_READ_WARM}{}\n", markdown(&columns, &rows))
+}
+
+/// Runs far beyond the spread. They count in the medians as all others do.
+fn outliers_section(standings: &Standings) -> String {
+    let shown = |(round, time): &(u32, f64)| format!("{} in round {round}", number::short_time(*time));
+    let outliers = standings.rows.iter().filter(|row| !row.outliers.is_empty());
+    let lines: Vec<String> = outliers
+        .map(|row| format!("- {}: {}\n", row.name, row.outliers.iter().map(shown).collect::<Vec<_>>().join(", ")))
+        .collect();
+    let slow =
+        standings.rows.iter().filter_map(|row| Some(format!("{} ({})", row.name, number::short_time(row.slow_start?))));
+    let slow: Vec<String> = slow.collect();
+    let mut section = String::new();
+    if !lines.is_empty() {
+        section += &format!("Far slower than the row's other runs, and counted with them:\n\n{}\n", lines.concat());
+    }
+    if !slow.is_empty() {
+        section += &format!("So slow in the discarded first round, too: {}.\n\n", slow.join(", "));
+    }
+    if section.is_empty() { section } else { format!("## Outliers\n\n{section}") }
 }
 
 fn failed_table(run: &Run) -> String {
@@ -268,7 +228,7 @@ fn failed_table(run: &Run) -> String {
         ("ended with", Align::Left),
         ("last line of stderr", Align::Left),
     ];
-    let row = |(name, measured): (&String, &Measured)| {
+    let row = |(cell, measured): (&crate::run::plan::Cell, &crate::run::Measured)| {
         let failure = measured.failure.as_ref()?;
         let stage = match failure.stage {
             Stage::Build => "build",
@@ -276,32 +236,30 @@ fn failed_table(run: &Run) -> String {
             Stage::Memory => "memory pass",
             Stage::Cold => "cold run",
             Stage::Warm => "warm runs",
-            Stage::Check => "check",
         };
-        let when = failure.round.map_or_else(|| stage.to_owned(), |round| format!("{stage} of round {round}"));
+        let when = match failure.round {
+            None => stage.to_owned(),
+            Some(0) => format!("{stage} of the discarded round"),
+            Some(round) => format!("{stage} of round {round}"),
+        };
         let text = |text: &Option<String>| text.clone().unwrap_or_else(|| NOTHING.to_owned());
-        Some(vec![name.clone(), when, failure.message.clone(), text(&failure.exit), text(&failure.stderr)])
+        Some(vec![cell.name.clone(), when, failure.message.clone(), text(&failure.exit), text(&failure.stderr)])
     };
-    let names = run.plan.rows.iter().map(|row| &row.name);
-    let rows: Vec<Vec<String>> = names.zip(&run.measured).filter_map(row).collect();
+    let rows: Vec<Vec<String>> = run.plan.cells.iter().zip(&run.measured).filter_map(row).collect();
     if rows.is_empty() { String::new() } else { format!("## Failed\n\n{}\n", markdown(&columns, &rows)) }
 }
 
 /// The notebook's programs beside their strategies.
 fn porting_section(run: &Run) -> String {
-    let table = porting::table(run, true);
-    if table.is_empty() {
-        table
-    } else {
-        format!("{HOW_TO_READ_NOTEBOOK}## From Python to Rust\n\n{table}\n{}", porting::how_to_read(run))
-    }
+    let table = porting::table(run);
+    if table.is_empty() { table } else { format!("## From Python to Rust\n\n{table}{HOW_TO_READ_NOTEBOOK}") }
 }
 
 const HOW_TO_READ_NOTEBOOK: &str = "\
 Rows that begin with `python-` or `numpy-` are the notebook's programs, which draw from CPython's generator (`mt19937`). Rows
 that end in `.mt19937` are strategies that draw from it too, and have the same digest. Rows that end in `.default_rng` draw
-from numpy's own generator, and were compared with each other. A slow program has fewer runs, in rounds that are spread over
-the whole. Its lines are those of its file, without what the programs share.
+from numpy's own generator, and were compared with each other. A slow program is timed in the first ten rounds alone. Its lines
+are those of its file, without what the programs share.
 
 ";
 
@@ -313,13 +271,16 @@ fn not_measured_table(run: &Run) -> String {
     if rows.is_empty() { String::new() } else { format!("## Not measured\n\n{}\n", markdown(&columns, &rows)) }
 }
 
-fn noise_section(noise: Option<Noise>) -> String {
-    let Some(noise) = noise else { return String::new() };
+fn control_section(control: Option<Control>) -> String {
+    let Some(control) = control else { return String::new() };
+    let verdict = match (control.objection(), control.ratio.interval) {
+        (Some(why), _) => format!("{why}: see the warning above"),
+        (None, Some(_)) => "equal rows came out equal".to_owned(),
+        (None, None) => "too few rounds to tell more".to_owned(),
+    };
     format!(
-        "## Noise floor\n\n`sequential` was entered twice: the second takes {} the time of the first. Differences below {} \
-         are not\nreported as such.\n\n",
-        with_interval(noise.ratio),
-        number::percent(noise.floor)
+        "## Control\n\n`sequential` was entered twice. The second takes {} the time of the first: {verdict}.\n\n",
+        number::ratio(control.ratio)
     )
 }
 
@@ -332,7 +293,12 @@ fn provenance(run: &Run) -> String {
     item("Command", &format!("`{}`", plan.command));
     item("Commit", &machine.commit_line());
     item("Started", &plan.stamp);
-    item("Rounds", &format!("{} of {}, shuffled with seed {}", run.complete.len(), plan.rounds, plan.shuffle_seed));
+    let rounds = match plan.stop.rounds {
+        Some(rounds) => format!("{} of {rounds}", run.rounds.len()),
+        None => format!("{}, until within {} or for {} s", run.rounds.len(), within(run), plan.stop.budget),
+    };
+    item("Rounds", &format!("{rounds}, shuffled with seed {}, after one that was discarded", plan.shuffle_seed));
+    item("Memory touched before each timed process", if plan.condition { "yes" } else { "no" });
     item("Batches per warm process", &plan.repeat.to_string());
     for (name, digest) in digests(run) {
         item(&name, &format!("`{digest}`"));
@@ -345,7 +311,7 @@ fn provenance(run: &Run) -> String {
         "Frequency governor",
         &if machine.governors.is_empty() { NOTHING.to_owned() } else { machine.governors.join(", ") },
     );
-    let load = |activity: Option<crate::run::machine::Activity>| optional(activity.map(|it| format!("{:.2}", it.load)));
+    let load = |activity: Option<Activity>| optional(activity.map(|it| format!("{:.2}", it.load)));
     item(
         "Load",
         &format!("{} before (the build of `compare` counts), {} after", load(machine.before), load(machine.after)),
@@ -369,8 +335,8 @@ fn provenance(run: &Run) -> String {
         item("requirements.txt (XXH3-128)", &python.requirements_xxh3);
     }
     section += "\nThe timed commands:\n\n```text\n";
-    for row in plan.rows.iter().filter(|row| row.not_measured.is_none()) {
-        let _ = writeln!(section, "{}", row.command);
+    for cell in plan.cells.iter().filter(|cell| cell.row != CONTROL) {
+        let _ = writeln!(section, "{}", cell.command);
     }
     section + "```\n"
 }
@@ -378,7 +344,7 @@ fn provenance(run: &Run) -> String {
 /// What others used in the middle one of the rounds.
 fn others_used(run: &Run) -> String {
     let median = |share: fn(&Others) -> f64| {
-        stats::median(run.complete.values().filter_map(|round| round.others.as_ref().map(share)))
+        stats::median(run.rounds.values().filter_map(|round| round.others.as_ref().map(share)))
     };
     let others = median(|others| others.busy).zip(median(|others| others.stolen));
     or_nothing(others, |(busy, stolen)| Others { busy, stolen }.used())
@@ -387,79 +353,18 @@ fn others_used(run: &Run) -> String {
 /// The digest that all rows of a generator have.
 fn digests(run: &Run) -> Vec<(String, String)> {
     let mut digests: Vec<(String, String)> = Vec::new();
-    let whole = run.plan.rows.iter().zip(&run.measured).filter(|(_, measured)| measured.failure.is_none());
-    let job = run.plan.job.rng.as_str();
-    for (row, measured) in whole {
-        let of = match row.rng.as_deref() {
-            _ if !porting::is_part_of(run) => "Digest of all rows".to_owned(),
-            rng => format!("Digest of all rows with `--rng {}`", rng.unwrap_or(job)),
+    let whole = run.plan.cells.iter().zip(&run.measured).filter(|(_, measured)| measured.failure.is_none());
+    let several = whole.clone().any(|(cell, _)| ported::is_counterpart(run, cell));
+    for (cell, measured) in whole {
+        let of = match several {
+            false => "Digest of all rows".to_owned(),
+            true => format!("Digest of all rows with `--rng {}`", cell.job.rng),
         };
-        if let Some(digest) = measured.verified.as_ref().and_then(|answer| answer.digest.clone())
+        if let Some(digest) = measured.verified.as_ref().and_then(|answer| answer.report.digest.clone())
             && !digests.iter().any(|(known, _)| *known == of)
         {
             digests.push((of, digest));
         }
     }
     digests
-}
-
-/// The short tables for the front page, with what made them below.
-pub fn headline(run: &Run, link: &str) -> String {
-    let mut headline = tables(run);
-    let _ = writeln!(headline, "[All columns, intervals and raw samples]({link})");
-    for warning in warnings(run) {
-        let _ = write!(headline, "\n> **Warning:** {warning}.\n");
-    }
-    headline
-}
-
-/// The short tables, and what they are of: what a terminal shows at the end of a run.
-pub fn tables(run: &Run) -> String {
-    let columns = [
-        ("strategy", Align::Left),
-        ("cold", Align::Right),
-        ("× sequential", Align::Right),
-        ("warm", Align::Right),
-        ("peak memory", Align::Right),
-        ("lines", Align::Right),
-    ];
-    let row = |row: &Standing| {
-        vec![
-            row.name.clone(),
-            number::time(row.cold),
-            compared(row.speed_up, row.name == SEQUENTIAL, number::short_ratio),
-            or_nothing(row.warm, |warm| number::short_time(warm.median)),
-            seen(peak(row), |peak| number::bytes(peak.pss_bytes)),
-            or_nothing(row.lines, |lines| lines.to_string()),
-        ]
-    };
-    let standings = Standings::of(run);
-    // The notebook's rows have a table of their own, and a strategy is here once.
-    let is_strategy = |row: &&Standing| run.row(&row.name).is_none_or(|row| row.rng.is_none());
-    let rows: Vec<Vec<String>> = standings.rows.iter().filter(is_strategy).map(row).collect();
-    format!(
-        "{}{}\n{}, {} {}. Made by `{}`. Commit: {}. Machine: {}.\n",
-        porting_headline(run),
-        markdown(&columns, &rows),
-        title(&run.plan),
-        run.complete.len(),
-        if run.complete.len() == 1 { "round" } else { "rounds" },
-        run.plan.command,
-        run.machine.commit_line(),
-        run.machine.line()
-    )
-}
-
-/// What the porter wants to know first.
-fn porting_headline(run: &Run) -> String {
-    let table = porting::table(run, false);
-    if table.is_empty() {
-        return table;
-    }
-    let python = run.machine.python.as_ref().map(|python| format!("Run by {}.\n", python.line())).unwrap_or_default();
-    format!(
-        "Each Python program of the notebook, and how much faster and smaller the matching Rust strategy is.\n{python}\n\
-         {table}\n{}The strategies among themselves:\n\n",
-        porting::how_to_read(run)
-    )
 }

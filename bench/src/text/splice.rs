@@ -1,25 +1,132 @@
-//! A generated part in a text that people write.
+//! Generated parts in a text that people write.
+//!
+//! A part stands between two comments, the first of which says what it is and from which runs:
+//!
+//! ```text
+//! <!-- fanout:begin strategies results/2026-11-24T00-59-22Z -->
+//! …
+//! <!-- fanout:end strategies -->
+//! ```
 
-/// Where the generated part begins.
-pub const BEGIN: &str = "<!-- fanout:table:begin -->";
+use std::path::Path;
 
-/// Where it ends.
-pub const END: &str = "<!-- fanout:table:end -->";
+use clap::ValueEnum;
 
-/// There is no one place for the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there must be one line `{BEGIN}`, and one line `{END}` below it")]
-pub struct NoMarkers;
+use crate::numbers::difference::{self, Incomparable};
+use crate::run::Run;
+use crate::run::folder::FileError;
+use crate::text::{difference as difference_text, porting, strategies};
 
-/// `text` with what is between the markers replaced by `part`.
-pub fn splice(text: &str, part: &str) -> Result<String, NoMarkers> {
-    let once = |marker| text.matches(marker).count() == 1;
-    if !once(BEGIN) || !once(END) {
-        return Err(NoMarkers);
+/// What can be spliced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// The strategies among themselves, of one run
+    Strategies,
+    /// The notebook's cells beside their strategies, of one run
+    Notebook,
+    /// What one lock does to threads, in Rust and in Python, of one run
+    Gil,
+    /// One run against another
+    Cmp,
+}
+
+/// Why a part cannot be made or put in its place.
+#[derive(Debug, thiserror::Error)]
+pub enum SpliceError {
+    /// There is no one place for it.
+    #[error("there must be one line `<!-- fanout:begin {0} … -->`, and one line `<!-- fanout:end {0} -->` below it")]
+    NoMarkers(&'static str),
+    /// A run cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Two runs cannot be compared.
+    #[error(transparent)]
+    Incomparable(#[from] Incomparable),
+    /// Too few, or too many.
+    #[error("{part} takes {wanted} {}, not {given}", if *.wanted == 1 { "run" } else { "runs" })]
+    Runs {
+        /// The part.
+        part: &'static str,
+        /// How many it takes.
+        wanted: usize,
+        /// How many were given.
+        given: usize,
+    },
+}
+
+/// A part as a text has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spliced {
+    /// What it is.
+    pub part: Part,
+    /// The runs it names, below the root.
+    pub runs: Vec<String>,
+}
+
+impl Part {
+    /// As it stands in a marker.
+    pub fn name(self) -> &'static str {
+        match self {
+            Part::Strategies => "strategies",
+            Part::Notebook => "notebook",
+            Part::Gil => "gil",
+            Part::Cmp => "cmp",
+        }
     }
-    let (before, rest) = text.split_once(BEGIN).ok_or(NoMarkers)?;
-    let (_, after) = rest.split_once(END).ok_or(NoMarkers)?;
-    Ok(format!("{before}{BEGIN}\n\n{}\n\n{END}{after}", part.trim()))
+
+    /// Makes it from these runs, which are folders below `root`, for a document in the folder `within` below `root`.
+    pub fn render(self, root: &Path, runs: &[String], within: &Path) -> Result<String, SpliceError> {
+        let wanted = if self == Part::Cmp { 2 } else { 1 };
+        if runs.len() != wanted {
+            return Err(SpliceError::Runs { part: self.name(), wanted, given: runs.len() });
+        }
+        let read = runs.iter().map(|run| Run::read(&root.join(run))).collect::<Result<Vec<Run>, _>>()?;
+        let up = "../".repeat(within.components().count());
+        let links: Vec<String> =
+            runs.iter().map(|run| format!("[All columns, intervals and samples]({up}{run}/README.md)")).collect();
+        let table = match self {
+            Part::Strategies => strategies::table(&read[0]),
+            Part::Notebook => porting::short_table(&read[0]),
+            Part::Gil => strategies::lock_table(&read[0]),
+            Part::Cmp => {
+                let stamps = [&read[0], &read[1]].map(|run| run.plan.stamp.as_str());
+                difference_text::table(&difference::between(&read[0], &read[1])?, stamps)
+            }
+        };
+        Ok(format!("{table}{}\n", links.join(" · ")))
+    }
+}
+
+/// `text` with the part in its place.
+pub fn splice(text: &str, part: Part, runs: &[String], body: &str) -> Result<String, SpliceError> {
+    let (before, _, after) = around(text, part)?;
+    let name = part.name();
+    let runs = runs.join(" ");
+    Ok(format!("{before}<!-- fanout:begin {name} {runs} -->\n\n{}\n\n<!-- fanout:end {name} -->{after}", body.trim()))
+}
+
+/// The parts that `text` has.
+pub fn parts(text: &str) -> Vec<Spliced> {
+    let all = Part::value_variants().iter();
+    let found = all.filter_map(|&part| {
+        let (_, runs, _) = around(text, part).ok()?;
+        Some(Spliced { part, runs: runs.split_whitespace().map(str::to_owned).collect() })
+    });
+    found.collect()
+}
+
+/// What is before the markers of a part, the runs that they name, and what is after them.
+fn around(text: &str, part: Part) -> Result<(&str, &str, &str), SpliceError> {
+    let name = part.name();
+    let (begin, end) = (format!("<!-- fanout:begin {name} "), format!("<!-- fanout:end {name} -->"));
+    let found = || {
+        let once = |marker: &str| text.matches(marker).count() == 1;
+        let (before, rest) = text.split_once(&begin).filter(|_| once(&begin) && once(&end))?;
+        let (runs, rest) = rest.split_once("-->")?;
+        let (_, after) = rest.split_once(&end)?;
+        Some((before, runs.trim(), after))
+    };
+    found().ok_or(SpliceError::NoMarkers(name))
 }
 
 #[cfg(test)]
@@ -28,16 +135,28 @@ mod tests {
 
     #[test]
     fn only_what_is_between_the_markers_changes() {
-        let text = format!("# Title\n\n{BEGIN}\nold\n{END}\n\nThe end.\n");
-        let new = splice(&text, "| new |\n").unwrap();
-        assert_eq!(new, format!("# Title\n\n{BEGIN}\n\n| new |\n\n{END}\n\nThe end.\n"));
-        assert_eq!(splice(&new, "| new |\n").unwrap(), new);
+        let text = "# Title\n\n<!-- fanout:begin strategies -->\nold\n<!-- fanout:end strategies -->\n\nThe end.\n";
+        let runs = ["results/x".to_owned()];
+        let new = splice(text, Part::Strategies, &runs, "| new |\n").unwrap();
+        let expected = "# Title\n\n<!-- fanout:begin strategies results/x -->\n\n| new |\n\n<!-- fanout:end strategies -->\n\n\
+                        The end.\n";
+        assert_eq!(new, expected);
+        assert_eq!(splice(&new, Part::Strategies, &runs, "| new |\n").unwrap(), new);
+        assert_eq!(parts(&new), [Spliced { part: Part::Strategies, runs: runs.to_vec() }]);
     }
 
     #[test]
     fn missing_doubled_or_crossed_markers_are_refused() {
-        for text in ["", BEGIN, END, &format!("{END}{BEGIN}"), &format!("{BEGIN}{BEGIN}{END}")] {
-            assert_eq!(splice(text, "new"), Err(NoMarkers), "{text}");
+        let (begin, end) = ("<!-- fanout:begin cmp a b -->", "<!-- fanout:end cmp -->");
+        for text in ["", begin, end, &format!("{end}{begin}"), &format!("{begin}{begin}{end}")] {
+            assert!(matches!(splice(text, Part::Cmp, &[], "new"), Err(SpliceError::NoMarkers("cmp"))), "{text}");
+            assert!(parts(text).is_empty());
         }
+    }
+
+    #[test]
+    fn a_part_takes_its_number_of_runs() {
+        let error = Part::Cmp.render(Path::new("."), &["one".to_owned()], Path::new("")).unwrap_err();
+        assert_eq!(error.to_string(), "cmp takes 2 runs, not 1");
     }
 }

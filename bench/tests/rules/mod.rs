@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::iter;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use bench::entrants::lines;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
@@ -56,12 +55,12 @@ fn strategies<'a>(root: &Path, metadata: &'a Metadata) -> Vec<&'a Package> {
     strategies
 }
 
-fn read(path: impl AsRef<Path>) -> String {
+pub(crate) fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.as_ref().display()))
 }
 
 /// Every file of the project with one of these endings.
-fn files(root: &Path, endings: &[&str]) -> Vec<PathBuf> {
+pub(crate) fn files(root: &Path, endings: &[&str]) -> Vec<PathBuf> {
     fn walk(folder: &Path, endings: &[&str], found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
             let (path, name) = (entry.path(), entry.file_name().into_string().unwrap());
@@ -202,19 +201,4 @@ pub(crate) fn no_test_is_skipped_and_every_exception_says_why(root: &Path) {
             assert!(!text.contains(forbidden), "{}: {forbidden}: {why}", source.display());
         }
     }
-}
-
-pub(crate) fn the_readmes_table_is_that_of_the_run_it_names(root: &Path) {
-    let readme = read(root.join("README.md"));
-    let (_, link) = readme.split_once("](results/2").expect("the README's table links to its run");
-    let (stamp, _) = link.split_once('/').expect("to its page");
-    let run = root.join(format!("results/2{stamp}"));
-    let compare = Command::new(env!("CARGO_BIN_EXE_compare"))
-        .arg("--splice")
-        .arg(run)
-        .arg("--check")
-        .current_dir(root)
-        .output()
-        .unwrap();
-    assert!(compare.status.success(), "{}", String::from_utf8_lossy(&compare.stderr));
 }

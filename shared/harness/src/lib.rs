@@ -15,4 +15,5 @@ mod run;
 
 pub use cli::{JobOptions, one_line, rng_name, skew_name};
 pub use fault::{Fault, FaultKind, Faulty};
+pub use report::{FailedKey, Report};
 pub use run::{main, unless_closed};

@@ -2,38 +2,55 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::memory::Size;
 
-/// One run: the JSON object of `--format json`, field by field.
-#[derive(Debug, Serialize)]
-pub(crate) struct Report {
-    pub(crate) strategy: String,
-    pub(crate) workload: &'static str,
-    pub(crate) keys: usize,
-    pub(crate) count: u64,
-    pub(crate) skew: &'static str,
-    pub(crate) rng: &'static str,
-    pub(crate) seed: u64,
-    pub(crate) workers: usize,
-    /// "release", or "debug" for a build whose times mean nothing.
-    pub(crate) profile: &'static str,
-    pub(crate) start_ns: u64,
-    pub(crate) run_ns: Vec<u64>,
-    pub(crate) drop_ns: Vec<u64>,
-    pub(crate) stop_ns: u64,
+/// One run: the JSON object of `--format json`, field by field. Times are nanoseconds on the strategy's own clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The strategy's own name for itself.
+    pub strategy: String,
+    /// What one key was.
+    pub workload: String,
+    /// How many keys.
+    pub keys: usize,
+    /// Values per key, on average; of `wait`, microseconds.
+    pub count: u64,
+    /// How KEYS × COUNT was shared out between keys.
+    pub skew: String,
+    /// The generator.
+    pub rng: String,
+    /// The seed of all keys.
+    pub seed: u64,
+    /// How many keys ran at once.
+    pub workers: usize,
+    /// "release", or "debug" for a build whose times mean nothing. Empty in what a program wrote that does not say.
+    #[serde(default)]
+    pub profile: String,
+    /// Starting what outlives a batch: threads, a runtime, worker processes.
+    pub start_ns: u64,
+    /// One per batch: the first is cold, the rest are warm.
+    pub run_ns: Vec<u64>,
+    /// One per batch: giving its outputs back.
+    pub drop_ns: Vec<u64>,
+    /// Stopping what `start_ns` started.
+    pub stop_ns: u64,
     /// The bytes of one batch's outputs.
-    pub(crate) output_bytes: u64,
-    pub(crate) failed: Vec<Failure>,
-    pub(crate) digest: Option<String>,
+    pub output_bytes: u64,
+    /// The keys that did not come back whole.
+    pub failed: Vec<FailedKey>,
+    /// XXH3-128 of all keys and outputs, if it was asked for.
+    pub digest: Option<String>,
 }
 
 /// A key that did not come back whole.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Failure {
-    pub(crate) key: usize,
-    pub(crate) reason: String,
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedKey {
+    /// Its index.
+    pub key: usize,
+    /// What the strategy says about it.
+    pub reason: String,
 }
 
 pub(crate) const PROFILE: &str = if cfg!(debug_assertions) { "debug" } else { "release" };

@@ -10,7 +10,7 @@ use std::time::Instant;
 use kernel::{Context, Digest, Fill, Outcome, Runs, StartError, Sum, Verifiable, Wait};
 
 use crate::cli::{Format, Options, Usage, WorkloadName, rng_name, skew_name};
-use crate::report::{Failure, PROFILE, Report};
+use crate::report::{FailedKey, PROFILE, Report};
 use crate::{Faulty, memory};
 
 /// Runs strategy `S` as its command line asks: the whole of a strategy's `main`. In a process that a process strategy
@@ -45,14 +45,14 @@ where
     let parameters = job.parameters();
     let report = Report {
         strategy: name.to_owned(),
-        workload: options.job.workload.name(),
+        workload: options.job.workload.name().to_owned(),
         keys: parameters.keys,
         count: parameters.count,
-        skew: skew_name(parameters.skew),
-        rng: rng_name(parameters.rng),
+        skew: skew_name(parameters.skew).to_owned(),
+        rng: rng_name(parameters.rng).to_owned(),
         seed: parameters.seed,
         workers: workers.get(),
-        profile: PROFILE,
+        profile: PROFILE.to_owned(),
         start_ns: 0,
         run_ns: Vec::new(),
         drop_ns: Vec::new(),
@@ -168,7 +168,7 @@ fn complain(name: &str, message: std::fmt::Arguments<'_>) {
 /// What was found out about the batches, outside the clocks.
 struct Checks {
     /// Each key that failed in some batch, with the first reason.
-    failed: BTreeMap<usize, Failure>,
+    failed: BTreeMap<usize, FailedKey>,
     output_bytes: u64,
     /// The first batch's.
     digest: Option<String>,
@@ -226,12 +226,12 @@ impl Checks {
     }
 
     fn fail(&mut self, key: usize, reason: String) {
-        self.failed.entry(key).or_insert(Failure { key, reason });
+        self.failed.entry(key).or_insert(FailedKey { key, reason });
     }
 
     /// Whether all is as it was asked for; if not, says on stderr what is not.
     fn judge(&self, options: &Options, name: &str) -> bool {
-        for Failure { key, reason } in self.failed.values() {
+        for FailedKey { key, reason } in self.failed.values() {
             complain(name, format_args!("key {key}: {reason}"));
         }
         let first = self.digest.as_deref().unwrap_or_default();

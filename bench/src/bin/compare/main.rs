@@ -1,28 +1,27 @@
 //! `compare`: measures every strategy, and makes the tables from what was measured.
 
-#![warn(clippy::print_stdout, clippy::print_stderr, reason = "they panic once nobody reads; see tell.rs")]
+#![warn(clippy::print_stdout, clippy::print_stderr, reason = "they panic once nobody reads; see process/tell.rs")]
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
+use bench::entrants::selection;
+use bench::numbers::difference;
 use bench::process::interrupt::{Interrupt, Interrupted};
-use bench::process::tell;
-use bench::run::record::Run;
-use bench::text::index;
-use bench::text::page;
-use bench::text::splice;
+use bench::process::tell::{self, Usage};
+use bench::run::Run;
+use bench::run::plan::Ended;
+use bench::sampling::condition;
+use bench::sampling::engine::{self, Finished};
+use bench::sampling::programs::Request;
+use bench::text::{difference as difference_text, doubts, index, page, splice};
 use clap::Parser;
 
-use crate::measure::{End, measure};
-use crate::options::{Options, Usage};
+use crate::options::{Command, Options, Splice};
 
-mod measure;
 mod options;
-mod progress;
-mod rows;
-mod setup;
 
 /// What a shell reports for a process that SIGINT has ended.
 const INTERRUPTED: u8 = 130;
@@ -50,22 +49,21 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<u8> {
+    if let Some(Command::TouchMemory { bytes }) = options.command {
+        condition::write_once(bytes);
+        return Ok(0);
+    }
     let root = root()?;
     if let Some(from) = env::var_os(CALLED_FROM) {
         env::set_current_dir(&from).with_context(|| from.display().to_string())?;
     }
-    if let Some(dir) = &options.report {
-        return report(dir).map(|()| 0);
+    match &options.command {
+        Some(Command::Report { run }) => report(run).map(|()| 0),
+        Some(Command::Splice(splice)) => splice_part(&root, splice).map(|()| 0),
+        Some(Command::Cmp { first, second }) => cmp(first, second).map(|()| 0),
+        Some(Command::TouchMemory { .. }) => Ok(0),
+        None => measure(options, &root),
     }
-    if let Some(dir) = &options.splice {
-        return splice_headline(&root, dir, options.check).map(|()| 0);
-    }
-    let interrupt = Interrupt::listen().context("signals cannot be listened for")?;
-    Ok(match measure(options, &root, &interrupt)? {
-        End::AllMeasured => 0,
-        End::SomeFailed => 1,
-        End::Interrupted => INTERRUPTED,
-    })
 }
 
 /// The nearest folder from here upwards that has strategies; without any, the folder we are in.
@@ -75,41 +73,141 @@ fn root() -> Result<PathBuf> {
     Ok(root.unwrap_or(&here).to_owned())
 }
 
-/// A folder that a flag names, which must be there.
-fn folder(flag: &str, dir: &Path) -> Result<PathBuf, Usage> {
+/// A folder that was named, which must be there.
+fn folder(name: &str, dir: &Path) -> Result<PathBuf, Usage> {
     let found = dir.canonicalize().and_then(|dir| fs::read_dir(&dir).map(|_| dir));
-    found.map_err(|error| Usage(format!("{flag} {}: {error}", dir.display())))
+    found.map_err(|error| Usage(format!("{name} {}: {error}", dir.display())))
+}
+
+/// How this process was called, with paths as results may show them.
+fn own_command(root: &Path) -> String {
+    let clean = |argument: String| {
+        let (flag, value) = argument.split_once('=').map_or(("", &*argument), |(flag, value)| (flag, value));
+        let equals = if flag.is_empty() { "" } else { "=" };
+        let path = Path::new(value);
+        if path.is_absolute() { format!("{flag}{equals}{}", selection::shown(root, path)) } else { argument }
+    };
+    let arguments = env::args_os().skip(1).map(|argument| clean(argument.to_string_lossy().into_owned()));
+    shell_words::join(std::iter::once("scripts/compare.sh".to_owned()).chain(arguments))
+}
+
+fn measure(options: &Options, root: &Path) -> Result<u8> {
+    let request = Request {
+        only: options.only.clone(),
+        python: options.interpreter()?,
+        jobs: vec![options.job()?],
+        stop: options.stop(),
+        shuffle_seed: options.shuffle_seed(),
+        condition: !options.no_condition,
+        bin_dir: options.bin_dir.as_deref().map(|dir| folder("--bin-dir", dir)).transpose()?,
+        results: options.results(root)?,
+        command: own_command(root),
+    };
+    let resumed = options.resume.as_deref().map(|dir| folder("--resume", dir)).transpose()?;
+    let interrupt = Interrupt::listen().context("signals cannot be listened for")?;
+    let finished = match &resumed {
+        Some(dir) => engine::resume(dir, &request, root, &interrupt)?,
+        None => engine::measure(&request, root, &interrupt)?,
+    };
+    match (finished, resumed) {
+        (Some(finished), _) => show(finished),
+        (None, Some(dir)) if dir.is_dir() => {
+            tell::say("the run is complete; there is nothing to resume");
+            report(&dir).map(|()| 0)
+        }
+        (None, _) => Ok(1),
+    }
+}
+
+/// Shows what was measured, however far that got, and says where it is. The table comes first: whatever else fails, it
+/// was what the run was for.
+fn show(Finished { dir, failure, said }: Finished) -> Result<u8> {
+    let run = Run::read(&dir)?;
+    let mut failures: Vec<anyhow::Error> = failure.into_iter().collect();
+    let printed = tell::print(&page::tables(&run)).context("standard output");
+    doubts::of(&run).iter().filter(|doubt| !said.contains(doubt)).for_each(tell::warn);
+    failures.extend(page::write(&dir).err().map(Into::into));
+    if let Some(results) = dir.parent() {
+        failures.extend(index::write(results).err().map(Into::into));
+    }
+    let whole = failures.is_empty() && printed.is_ok();
+    // On a full disk the others have the same cause.
+    failures.into_iter().take(1).chain(printed.err()).for_each(|error| tell::complain(error.as_ref()));
+    let page = dir.join("README.md");
+    if page.exists() {
+        tell::say(format_args!("all columns: {}", page.display()));
+    } else {
+        let dir = dir.display();
+        tell::say(format_args!(
+            "what was measured is kept in {dir}; once it can be written, `report {dir}` makes its page"
+        ));
+    }
+    if run.plan.ended != Some(Ended::Complete) {
+        tell::say(format_args!("this run was stopped: --resume {} goes on with it", dir.display()));
+    }
+    Ok(match run.plan.ended {
+        Some(Ended::Interrupted) => INTERRUPTED,
+        Some(Ended::Complete) if whole && !run.any_failed() => 0,
+        _ => 1,
+    })
 }
 
 /// Remakes the page of a run, and the index beside it.
 fn report(dir: &Path) -> Result<()> {
-    let dir = folder("--report", dir)?;
+    let dir = folder("report", dir)?;
+    read(&dir)?;
     let run = page::write(&dir)?;
     if let Some(results) = dir.parent() {
         index::write(results)?;
     }
     tell::print(&page::tables(&run)).context("standard output")?;
-    page::warnings(&run).iter().for_each(tell::warn);
+    doubts::of(&run).iter().for_each(tell::warn);
     tell::say(format_args!("all columns: {}", dir.join("README.md").display()));
     Ok(())
 }
 
-/// Puts the headline of a run into the front page, or checks that it is there.
-fn splice_headline(root: &Path, dir: &Path, check: bool) -> Result<()> {
-    let dir = folder("--splice", dir)?;
-    let Ok(below) = dir.strip_prefix(root) else {
-        return Err(Usage(format!("--splice {}: the run must be in this repository", dir.display())).into());
+/// Compares two runs.
+fn cmp(first: &Path, second: &Path) -> Result<()> {
+    let [first, second] = [first, second].map(|dir| folder("cmp", dir).and_then(|dir| read(&dir)));
+    let (first, second) = (first?, second?);
+    let differences = difference::between(&first, &second).map_err(|error| Usage(format!("cmp: {error}")))?;
+    let stamps = [&first, &second].map(|run| run.plan.stamp.as_str());
+    tell::print(&difference_text::table(&differences, stamps)).context("standard output")?;
+    for run in [&first, &second] {
+        doubts::of(run).iter().for_each(|doubt| tell::warn(format_args!("{}: {doubt}", run.plan.stamp)));
+    }
+    Ok(())
+}
+
+fn read(dir: &Path) -> Result<Run, Usage> {
+    Run::read(dir).map_err(|error| Usage(error.to_string()))
+}
+
+/// Puts a part that is made from runs into a document, or checks that it is there.
+fn splice_part(root: &Path, options: &Splice) -> Result<()> {
+    let below = |run: &PathBuf| {
+        let dir = folder("splice", run)?;
+        let below = dir.strip_prefix(root).map(|below| below.display().to_string());
+        below.map_err(|_| Usage(format!("splice {}: the run must be in this repository", run.display())))
     };
-    let link = below.join("README.md");
-    let readme = root.join("README.md");
-    let old = fs::read_to_string(&readme).with_context(|| readme.display().to_string())?;
-    let headline = page::headline(&Run::read(&dir)?, &link.display().to_string());
-    let new = splice::splice(&old, &headline).with_context(|| readme.display().to_string())?;
+    let runs = options.runs.iter().map(below).collect::<Result<Vec<String>, Usage>>()?;
+    for run in runs.iter().filter(|_| !options.force && !options.check) {
+        let reasons = doubts::against_publishing(&read(&root.join(run))?);
+        if !reasons.is_empty() {
+            bail!("{run} is not to be shown: {}; --force shows it all the same", reasons.join("; "));
+        }
+    }
+    let document = options.into.clone().unwrap_or_else(|| root.join("README.md"));
+    let old = fs::read_to_string(&document).with_context(|| document.display().to_string())?;
+    let within = document.parent().and_then(|dir| dir.canonicalize().ok());
+    let within = within.and_then(|dir| dir.strip_prefix(root).map(Path::to_owned).ok()).unwrap_or_default();
+    let part = options.part.render(root, &runs, &within)?;
+    let new = splice::splice(&old, options.part, &runs, &part).with_context(|| document.display().to_string())?;
     if new == old {
         return Ok(());
     }
-    if check {
-        bail!("README.md does not have the table of {}; scripts/compare.sh --splice puts it there", link.display());
+    if options.check {
+        bail!("{} does not have this part as it is now; `compare splice` puts it there", document.display());
     }
-    fs::write(&readme, new).with_context(|| readme.display().to_string())
+    fs::write(&document, new).with_context(|| document.display().to_string())
 }

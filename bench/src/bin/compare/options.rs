@@ -1,37 +1,46 @@
 //! What can be asked for.
 
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf, absolute};
 
+use bench::numbers::stopping::{BUDGET, WITHIN};
+use bench::process::tell::Usage;
+use bench::run::folder;
 use bench::run::job::Job;
-use clap::Parser;
+use bench::run::plan::Stop;
+use bench::sampling::setup;
+use bench::text::splice::Part;
+use clap::{Args, Parser, Subcommand};
 use harness::JobOptions;
 
 const EXAMPLES: &str = "\
 Examples:
-  scripts/compare.sh                                  the notebook's job, ten rounds of every strategy
+  scripts/compare.sh                                  the notebook's job, until the ratios are known within 3 %
   scripts/compare.sh --quick                          a tenth of the values and three rounds
   scripts/compare.sh --only rayon-iter,process-pool   these two and sequential
   scripts/compare.sh --workload sum --workers 4       pure compute on four workers
+  scripts/compare.sh --within 1% --budget 1h          narrower intervals, for as long as an hour
   scripts/compare.sh --python                         the notebook's Python programs as rows too
   scripts/compare.sh --publish                        a run to be committed: results/STAMP, and in the index
-  scripts/compare.sh --report results/local/STAMP     remake the tables of a run from its raw samples
-  scripts/compare.sh --splice results/STAMP           put a run's headline into README.md
+  scripts/compare.sh --resume results/local/STAMP     go on with a run that was stopped
+  scripts/compare.sh cmp results/A results/B          what is faster or slower in the second run
+  scripts/compare.sh report results/local/STAMP       remake the tables of a run from its samples
+  scripts/compare.sh splice strategies results/STAMP  put a run's short table into README.md
 
 Exit status:
   0 all rows were measured; 1 some failed, or an error; 2 wrong usage; 130 interrupted, with what was measured kept";
 
-/// What has no effect where nothing is measured.
-const NOTHING_MEASURED: [&str; 10] =
-    ["report", "only", "python", "quick", "JobOptions", "rounds", "shuffle_seed", "publish", "out", "bin_dir"];
-
-/// Measures every strategy in impls/ and writes results/local/STAMP/: tables, raw samples, the machine.
+/// Measures every strategy in impls/ and writes results/local/STAMP/: tables, samples, the machine.
 ///
 /// Builds all of them, checks that all compute the same bits, watches the memory of each, and then times them in shuffled
-/// rounds. Ctrl-C keeps what was measured. Paths are taken from the folder that you are in.
+/// rounds until the ratios are known as well as was asked for. Ctrl-C keeps what was measured. Paths are taken from the folder
+/// that you are in.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "compare", version, after_help = EXAMPLES, max_term_width = 120)]
+#[command(name = "compare", version, after_help = EXAMPLES, max_term_width = 120, args_conflicts_with_subcommands = true)]
 pub(crate) struct Options {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
     /// Measure these strategies alone, and sequential, which every ratio is taken to. With --python, programs of the
     /// notebook can be named too; if none is, all are measured.
     #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
@@ -41,18 +50,31 @@ pub(crate) struct Options {
     /// measured with CPython's generator as well. What they need is installed in target/python, once. Another interpreter
     /// can be given: --python=python3.14t.
     #[arg(long, value_name = "PYTHON", num_args = 0..=1, require_equals = true, default_missing_value = "python3")]
-    pub(crate) python: Option<String>,
+    python: Option<String>,
 
-    /// A tenth of the values and three rounds, unless --count and --rounds say otherwise.
+    /// A tenth of the values and three rounds, unless --count, --rounds, --within or --budget say otherwise.
     #[arg(long)]
-    pub(crate) quick: bool,
+    quick: bool,
 
     #[command(flatten)]
     job: JobOptions,
 
-    /// How often every strategy is timed [default: 10; with --quick: 3].
-    #[arg(long)]
+    /// Time every strategy until each ratio to sequential and to the fastest is known within so much: ten rounds at least
+    /// [default: 3%].
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    within: Option<f64>,
+
+    /// But no longer than this, once there are ten rounds [default: 15m].
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    budget: Option<f64>,
+
+    /// Time every strategy so often, whatever is known by then [with --quick: 3].
+    #[arg(long, conflicts_with_all = ["within", "budget"])]
     rounds: Option<NonZeroU32>,
+
+    /// Time processes without touching memory before each: to see what that changes.
+    #[arg(long)]
+    pub(crate) no_condition: bool,
 
     /// The seed of the order within the rounds [default: another one each time; it is recorded].
     #[arg(long, value_name = "SEED")]
@@ -60,34 +82,75 @@ pub(crate) struct Options {
 
     /// Make the run's folder in results/, where runs are committed, and not in results/local/, which git ignores.
     #[arg(long, conflicts_with = "out")]
-    pub(crate) publish: bool,
+    publish: bool,
 
     /// Where the run's folder is made [default: results/local].
     #[arg(long, value_name = "DIR")]
-    pub(crate) out: Option<PathBuf>,
+    out: Option<PathBuf>,
 
     /// Measure the release binaries in DIR, each row named like its file, instead of building: for binaries that were
     /// carried to another machine.
     #[arg(long, value_name = "DIR")]
     pub(crate) bin_dir: Option<PathBuf>,
 
-    /// Measure nothing; remake the page and the index from the raw samples of a run.
-    #[arg(long, value_name = "RUN", exclusive = true)]
-    pub(crate) report: Option<PathBuf>,
-
-    /// Measure nothing; put the run's headline table between the markers in README.md.
-    #[arg(long, value_name = "RUN", conflicts_with_all = NOTHING_MEASURED)]
-    pub(crate) splice: Option<PathBuf>,
-
-    /// With --splice: change nothing, and fail if README.md is not up to date.
-    #[arg(long, requires = "splice", conflicts_with_all = NOTHING_MEASURED)]
-    pub(crate) check: bool,
+    /// Go on with a run that was stopped, by its own flags. Nothing that it has is measured again. It takes --bin-dir and
+    /// --python=PYTHON, if the run had them.
+    #[arg(long, value_name = "RUN", conflicts_with_all = OF_THE_RUN)]
+    pub(crate) resume: Option<PathBuf>,
 }
 
-/// What was asked for cannot be done: the flag, and what it accepts.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct Usage(pub(crate) String);
+/// What a run that goes on has already.
+const OF_THE_RUN: [&str; 10] =
+    ["only", "quick", "JobOptions", "within", "budget", "rounds", "no_condition", "shuffle_seed", "publish", "out"];
+
+/// What can be done without measuring.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Remake the page and the index from the samples of a run
+    Report {
+        /// The run's folder
+        run: PathBuf,
+    },
+    /// Say what is faster or slower in the second of two runs
+    Cmp {
+        /// The run's folder
+        first: PathBuf,
+        /// The other's
+        second: PathBuf,
+    },
+    /// Put a table that is made from runs into a document
+    Splice(Splice),
+    /// Write once to so much memory: what is done before each timed process
+    #[command(name = bench::sampling::condition::SUBCOMMAND, hide = true)]
+    TouchMemory {
+        /// How much
+        bytes: u64,
+    },
+}
+
+/// A part of a document that is made from runs.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Splice {
+    /// Which table
+    #[arg(value_enum)]
+    pub(crate) part: Part,
+
+    /// The folder of its run; of both, for cmp
+    #[arg(required = true)]
+    pub(crate) runs: Vec<PathBuf>,
+
+    /// The document, which has the part's markers [default: README.md]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) into: Option<PathBuf>,
+
+    /// Change nothing, and fail if the document is not up to date
+    #[arg(long)]
+    pub(crate) check: bool,
+
+    /// Show a run that should not be: one that was disturbed, or in which equal rows did not come out equal
+    #[arg(long)]
+    pub(crate) force: bool,
+}
 
 impl Options {
     /// The job to be timed, with nothing left open.
@@ -100,9 +163,12 @@ impl Options {
         }
     }
 
-    /// Ten rounds make a 95 % interval possible and take a few minutes; three are for a first look.
-    pub(crate) fn rounds(&self) -> u32 {
-        self.rounds.map_or(if self.quick { 3 } else { 10 }, NonZeroU32::get)
+    /// When there are rounds enough. Three are for a first look.
+    pub(crate) fn stop(&self) -> Stop {
+        let asked = self.rounds.map(NonZeroU32::get);
+        let open = self.within.is_some() || self.budget.is_some();
+        let rounds = asked.or((self.quick && !open).then_some(3));
+        Stop { rounds, within: self.within.unwrap_or(WITHIN), budget: self.budget.unwrap_or(BUDGET) }
     }
 
     /// The given seed, or one that nobody chose.
@@ -110,6 +176,36 @@ impl Options {
         let now = || jiff::Timestamp::now().subsec_nanosecond().unsigned_abs();
         self.shuffle_seed.unwrap_or_else(|| u64::from(now()))
     }
+
+    /// The Python that runs the programs of the notebook, if they are asked for.
+    pub(crate) fn interpreter(&self) -> anyhow::Result<Option<String>> {
+        self.python.as_deref().map(setup::interpreter).transpose()
+    }
+
+    /// Where the folders of runs are made: in `results`, where runs are committed, only if that was asked for.
+    pub(crate) fn results(&self, root: &Path) -> anyhow::Result<PathBuf> {
+        let (flag, dir) = match &self.out {
+            Some(dir) => ("--out: ", absolute(dir)?),
+            None if self.publish => ("", root.join("results")),
+            None => ("", root.join("results/local")),
+        };
+        folder::check_writable(&dir).map_err(|error| Usage(format!("{flag}no file can be made in {error}")))?;
+        Ok(dir)
+    }
+}
+
+/// A share above 0, given as a percentage.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.trim_end_matches('%').trim();
+    let share = number.parse().ok().map(|percent: f64| percent / 100.0).filter(|share| *share > 0.0 && *share < 1.0);
+    share.ok_or_else(|| "expected a percentage above 0 and below 100, such as 3%".to_owned())
+}
+
+/// Seconds.
+fn duration(text: &str) -> Result<f64, String> {
+    let seconds =
+        text.parse::<jiff::SignedDuration>().ok().map(|time| time.as_secs_f64()).filter(|seconds| *seconds > 0.0);
+    seconds.ok_or_else(|| "expected a time such as 90s, 15m or 1h30m".to_owned())
 }
 
 /// The job, if the notebook's programs can do it.
@@ -144,17 +240,21 @@ mod tests {
     }
 
     #[test]
-    fn a_splice_measures_nothing_and_takes_no_flag_of_measuring() {
-        assert!(Options::try_parse_from(["compare", "--splice", "x", "--check"]).is_ok());
-        let command = Options::command();
-        let flags = command.get_arguments().filter_map(|argument| argument.get_long());
-        for flag in flags.filter(|flag| !["splice", "check", "help", "version"].contains(flag)) {
-            let flag = format!("--{flag}");
-            let value = (!["--quick", "--publish", "--python"].contains(&&*flag)).then_some("1");
-            let arguments = ["compare", "--splice", "x", &flag].into_iter().chain(value);
-            let error = Options::try_parse_from(arguments).unwrap_err();
-            let known = [clap::error::ErrorKind::ArgumentConflict, clap::error::ErrorKind::InvalidValue];
-            assert!(known.contains(&error.kind()), "{flag}: {error}");
+    fn a_subcommand_measures_nothing_and_takes_no_flag_of_measuring() {
+        assert!(Options::try_parse_from(["compare", "splice", "strategies", "x", "--check"]).is_ok());
+        for flags in [&["--quick"][..], &["--rounds", "3"], &["--publish"], &["--only", "x"]] {
+            let before = [&["compare"], flags, &["report", "x"]].concat();
+            assert!(Options::try_parse_from(before).is_err(), "{flags:?}");
+            let after = [&["compare", "report", "x"], flags].concat();
+            assert!(Options::try_parse_from(after).is_err(), "{flags:?}");
+        }
+    }
+
+    #[test]
+    fn a_run_that_goes_on_has_its_own_flags() {
+        assert!(Options::try_parse_from(["compare", "--resume", "x", "--bin-dir", "y", "--python=z"]).is_ok());
+        for flags in [&["--quick"][..], &["--rounds", "3"], &["--publish"], &["--keys", "3"], &["--within", "1%"]] {
+            assert!(Options::try_parse_from([&["compare", "--resume", "x"], flags].concat()).is_err(), "{flags:?}");
         }
     }
 
@@ -164,8 +264,22 @@ mod tests {
         assert_eq!(job(&["--quick"]).count, 100_000);
         assert_eq!(job(&["--quick", "--workload", "wait"]).count, 100);
         assert_eq!(job(&["--quick", "--count", "7"]).count, 7);
-        let rounds = |arguments| options(arguments).rounds();
-        assert_eq!((rounds(&[]), rounds(&["--quick"]), rounds(&["--quick", "--rounds", "5"])), (10, 3, 5));
+    }
+
+    #[test]
+    fn rounds_are_fixed_or_go_on_until_it_is_enough() {
+        let stop = |arguments| options(arguments).stop();
+        let open = Stop { rounds: None, within: 0.03, budget: 900.0 };
+        assert_eq!(stop(&[]), open);
+        assert_eq!(stop(&["--quick"]), Stop { rounds: Some(3), ..open });
+        assert_eq!(stop(&["--quick", "--rounds", "5"]), Stop { rounds: Some(5), ..open });
+        assert_eq!(stop(&["--quick", "--within", "5%"]), Stop { within: 0.05, ..open });
+        assert_eq!(stop(&["--within", "1.5", "--budget", "1h30m"]), Stop { within: 0.015, budget: 5400.0, ..open });
+        assert_eq!(stop(&["--budget", "90s"]), Stop { budget: 90.0, ..open });
+        for wrong in [&["--within", "0%"][..], &["--within", "many"], &["--budget", "-1s"], &["--budget", "soon"]] {
+            assert!(Options::try_parse_from([&["compare"], wrong].concat()).is_err(), "{wrong:?}");
+        }
+        assert!(Options::try_parse_from(["compare", "--rounds", "3", "--within", "1%"]).is_err());
     }
 
     #[test]

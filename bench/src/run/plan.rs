@@ -1,0 +1,149 @@
+//! What a run is going to measure.
+
+use serde::{Deserialize, Serialize};
+
+use crate::run::job::Job;
+
+/// The current version of the files of a run.
+pub const FORMAT: u32 = 2;
+
+/// The row that every ratio is taken to, and whose digest all others must have.
+pub const SEQUENTIAL: &str = "sequential";
+
+/// The A/A control: `sequential`, entered a second time. The dot keeps the name clear of every package's.
+pub const CONTROL: &str = "sequential.control";
+
+/// The program that does what the job cannot avoid and nothing else, and the row in which it has as many threads as the job
+/// has workers.
+pub const LIMIT: &str = "machine-limit";
+
+/// The same program with one thread: the limit of [`SEQUENTIAL`].
+pub const LIMIT_OF_ONE: &str = "machine-limit.one";
+
+/// What was going to be measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The version of these files.
+    pub format: u32,
+    /// The run's name: the UTC second in which it started.
+    pub stamp: String,
+    /// The command that made this run.
+    pub command: String,
+    /// The programs.
+    pub rows: Vec<Row>,
+    /// Each program at each of its jobs, the control last.
+    pub cells: Vec<Cell>,
+    /// When there are rounds enough.
+    pub stop: Stop,
+    /// Batches per warm process, the first of which is cold.
+    pub repeat: u32,
+    /// The seed of the order within the rounds.
+    pub shuffle_seed: u64,
+    /// Whether memory is touched before each timed process.
+    pub condition: bool,
+    /// `None` while the run goes on, and for good if it was killed.
+    pub ended: Option<Ended>,
+}
+
+/// A program that takes part.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Lines of code, where there was source to count.
+    pub lines: Option<usize>,
+    /// The generator that it draws from instead of the job's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rng: Option<String>,
+    /// Why it was not to be measured at all, which is no failure of the row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_measured: Option<String>,
+}
+
+/// What a row is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// One of `impls/`.
+    Strategy,
+    /// `sequential` a second time.
+    Control,
+    /// What the machine can do at most.
+    Limit,
+    /// A Python program of the notebook.
+    Notebook,
+}
+
+/// A row at a job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// The row's name; with several jobs, the job as well.
+    pub name: String,
+    /// The row.
+    pub row: String,
+    /// The job, with the row's own generator and workers.
+    pub job: Job,
+    /// The timed command.
+    pub command: String,
+    /// In how many rounds it takes part; in all if it is not said. A slow one has enough in the first few.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rounds: Option<u32>,
+    /// In how many of them it has a warm process, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warm_rounds: Option<u32>,
+    /// Batches per warm process.
+    pub batches: u32,
+}
+
+/// When there are rounds enough.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stop {
+    /// So many rounds, whatever the intervals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rounds: Option<u32>,
+    /// How far an interval may reach from its ratio.
+    pub within: f64,
+    /// Seconds that rounds may take.
+    pub budget: f64,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ended {
+    /// There were rounds enough.
+    Complete,
+    /// A signal came first.
+    Interrupted,
+}
+
+impl Plan {
+    /// The row called `name`.
+    pub fn row(&self, name: &str) -> Option<&Row> {
+        self.rows.iter().find(|row| row.name == name)
+    }
+
+    /// The job of `sequential`, which is what the run is about.
+    pub fn job(&self) -> Option<&Job> {
+        self.cells.iter().find(|cell| cell.row == SEQUENTIAL).map(|cell| &cell.job)
+    }
+
+    /// Whether programs of the notebook are among the rows.
+    pub fn has_notebook(&self) -> bool {
+        self.rows.iter().any(|row| row.kind == Kind::Notebook)
+    }
+}
+
+impl Cell {
+    /// Whether it has a cold run in this round. The discarded round, 0, is for what is fast: it is the machine that needs it.
+    pub fn is_cold_in(&self, round: u32) -> bool {
+        self.rounds.is_none_or(|rounds| (1..=rounds).contains(&round))
+    }
+
+    /// Whether it has a warm process in this round.
+    pub fn is_warm_in(&self, round: u32) -> bool {
+        round > 0 && self.is_cold_in(round) && self.warm_rounds.is_none_or(|rounds| round <= rounds)
+    }
+}

@@ -1,0 +1,712 @@
+//! One run: who takes part, verify, watch, time. The samples are kept as they come.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf, absolute};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::entrants::contender::Contender;
+use crate::entrants::notebook::{self, Clock, SAME_BITS};
+use crate::entrants::selection;
+use crate::numbers::stopping::{self, LEAST_ROUNDS};
+use crate::process::interrupt::{Interrupt, Interrupted};
+use crate::process::tell::Usage;
+use crate::process::{self, RunError, Running, tell};
+use crate::run::Run;
+use crate::run::answer::{Answer, Reference, Unusable, seconds};
+use crate::run::folder::Folder;
+use crate::run::footprint::{Footprint, Peak};
+use crate::run::job::Job;
+use crate::run::machine::{Activity, Others, Python};
+use crate::run::plan::{Cell, Ended, FORMAT, Kind, Plan, SEQUENTIAL};
+use crate::run::sample::{Cold, Failure, Line, Round, Stage};
+use crate::sampling::ask::{Trouble, ask, judge, with};
+use crate::sampling::hyperfine::{self, export};
+use crate::sampling::programs::{self, Programs, Request};
+use crate::sampling::progress::{Progress, about};
+use crate::sampling::setup::Alone;
+use crate::sampling::{condition, machine, memory, schedule, survival};
+
+/// Batches per warm process. The first is cold, which leaves two warm samples: more batches in one process would say more
+/// about that process and less about the strategy.
+const REPEAT: u32 = 3;
+
+/// How long a process may take before it counts as hanging: this, and 20 times what `sequential` took for one batch, or
+/// what a program of the notebook took itself. Far beyond what any strategy needs that is worth a row; without a limit one
+/// deadlock would cost the whole run.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Bounds the first run of a program of the notebook, of which nothing is known yet, per value: ten times what the slowest
+/// takes.
+const PATIENCE_PER_VALUE: f64 = 3e-6;
+
+/// What a program of the notebook is thought to take per value until it has shown. Progress alone depends on it.
+const GUESS_PER_VALUE: f64 = 0.1e-6;
+
+/// A program of the notebook that takes longer is timed in the first [`LEAST_ROUNDS`] rounds alone, is not timed in the
+/// discarded one, and has two batches per warm process. At the default size each of its runs lasts longer than a round of all
+/// strategies, and what is to be told, a factor of tens, shows in ten.
+const SLOW: Duration = Duration::from_secs(3);
+
+/// Warm processes of a slow program whose clock is the cold one: the fewest that have a middle one.
+const FEW: u32 = 3;
+
+/// What has become of a run.
+pub struct Finished {
+    /// Its folder.
+    pub dir: PathBuf,
+    /// Why it ended early, unless by a signal.
+    pub failure: Option<anyhow::Error>,
+    /// What has been said of the machine on the way.
+    pub said: Vec<String>,
+}
+
+/// What every stage needs.
+struct Session<'a> {
+    entries: Vec<Entry>,
+    /// What the rows of each job must have as their digest, by its flags.
+    references: BTreeMap<String, Reference>,
+    /// The size of the outputs of each job, likewise.
+    sizes: BTreeMap<String, u64>,
+    /// All that was measured so far, as it is in the folder.
+    run: Run,
+    hyperfine: PathBuf,
+    folder: Folder,
+    interrupt: &'a Interrupt,
+    progress: Progress,
+    alone: Alone,
+    /// What the machine had done when the first round began, and after the last round that was long enough to tell.
+    looked: Option<Activity>,
+}
+
+/// A cell that takes part, in the place that it has in the plan.
+struct Entry {
+    contender: Contender,
+    costs: Costs,
+    /// How long one process may take.
+    limit: Duration,
+}
+
+/// What one process with one batch is expected to take.
+#[derive(Clone, Copy)]
+struct Costs {
+    /// As it is timed.
+    plain: Duration,
+    /// With its digest, as in all other runs.
+    digested: Duration,
+}
+
+impl Costs {
+    /// Of a process that took `elapsed` for a digested batch, by its answer.
+    fn of(answer: &Answer, elapsed: Duration) -> Costs {
+        Costs { plain: Duration::from_secs_f64(answer.cold_seconds()), digested: elapsed }
+    }
+}
+
+/// Measures what `request` asks for. Nothing is kept, and nothing returned, of a run in which nothing was timed.
+///
+/// # Errors
+///
+/// What keeps the run from beginning. What ends it early is in [`Finished`].
+pub fn measure(request: &Request, root: &Path, interrupt: &Interrupt) -> Result<Option<Finished>> {
+    let before = machine::activity();
+    let alone = Alone::announce();
+    let programs = programs::find(request, root, interrupt)?;
+    let answers = references(&programs.sequential, &request.jobs, interrupt)?;
+    let stamp = jiff::Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
+    let is_new = !request.results.exists();
+    let (folder, stamp) = Folder::create(&request.results, &stamp)?;
+    let plan = plan(request, &programs, stamp);
+    let machine = machine::inspect(root, programs.toolchain.clone(), programs.hyperfine.version.clone(), before);
+    let made = is_new.then_some(request.results.as_path());
+    let run = Run::new(plan, machine);
+    Session::new(run, folder, &programs, answers, interrupt, alone).whole(&programs, made)
+}
+
+/// Goes on with the run in `dir`, which was stopped. Of `request` only the way to its programs counts; nothing is to be done,
+/// and nothing returned, if the run is complete.
+///
+/// # Errors
+///
+/// If the run is not from this commit, or its programs are not all here; and what keeps it from going on.
+pub fn resume(dir: &Path, request: &Request, root: &Path, interrupt: &Interrupt) -> Result<Option<Finished>> {
+    let before = machine::activity();
+    let mut run = Run::read(dir).map_err(|error| Usage(format!("--resume: {error}")))?;
+    if run.plan.ended == Some(Ended::Complete) {
+        return Ok(None);
+    }
+    let alone = Alone::announce();
+    let jobs: Vec<Job> =
+        run.plan.cells.iter().filter(|cell| cell.row == SEQUENTIAL).map(|cell| cell.job.clone()).collect();
+    let wanted = run.plan.rows.iter().filter(|row| row.rng.is_none() || row.kind == Kind::Notebook);
+    let wanted = wanted.filter(|row| matches!(row.kind, Kind::Strategy | Kind::Notebook));
+    // A program of the notebook is one row for each generator.
+    let mut only: Vec<String> = wanted.map(|row| row.name.split('.').next().unwrap_or(&row.name).to_owned()).collect();
+    only.dedup();
+    let python = run.plan.has_notebook().then(|| request.python.clone().unwrap_or_else(|| "python3".to_owned()));
+    let programs = programs::find(&Request { only, python, jobs: jobs.clone(), ..request.clone() }, root, interrupt)?;
+    let machine = machine::inspect(root, programs.toolchain.clone(), programs.hyperfine.version.clone(), before);
+    if (&machine.commit, machine.dirty, &machine.lockfile_xxh3)
+        != (&run.machine.commit, run.machine.dirty, &run.machine.lockfile_xxh3)
+    {
+        let (old, new) = (run.machine.commit_line(), machine.commit_line());
+        return Err(Usage(format!("--resume {}: that run is of {old}, and this is {new}", dir.display())).into());
+    }
+    if let Some(missing) = run.plan.cells.iter().find(|cell| programs.of(cell).is_none()) {
+        let measured = run.plan.row(&missing.row).is_some_and(|row| row.not_measured.is_none());
+        if measured {
+            return Err(
+                Usage(format!("--resume {}: there is no program for its row {}", dir.display(), missing.row)).into()
+            );
+        }
+    }
+    let answers = references(&programs.sequential, &jobs, interrupt)?;
+    run.plan.ended = None;
+    let folder = Folder::open(dir)?;
+    Session::new(run, folder, &programs, answers, interrupt, alone).whole(&programs, None)
+}
+
+/// What `sequential` answers to each job, and what that cost: all others must give its digest.
+fn references(sequential: &Contender, jobs: &[Job], interrupt: &Interrupt) -> Result<Vec<(Job, Answer, Costs)>> {
+    tell::say("running sequential once: all others must give its digest");
+    let mut references = Vec::new();
+    for job in jobs {
+        let began = Instant::now();
+        let asked = ask(sequential, &with(&job.flags(), &["--format", "json", "--digest"]), None, None, interrupt)?;
+        let answer = asked.map_err(|trouble| {
+            let said = trouble.stderr.map(|line| format!("\n{line}")).unwrap_or_default();
+            anyhow::anyhow!("sequential is the reference, and it did not do this job: {}{said}", trouble.message)
+        })?;
+        let costs = Costs::of(&answer, began.elapsed());
+        references.push((job.clone(), answer, costs));
+    }
+    Ok(references)
+}
+
+fn plan(request: &Request, programs: &Programs, stamp: String) -> Plan {
+    let rows = programs.contenders.iter().map(|contender| contender.row(None));
+    let not_measured = programs.not_measured.iter().map(|(contender, why)| contender.row(Some(why.clone())));
+    let at = |job| programs.contenders.iter().map(move |contender| contender.at(job, &request.jobs, REPEAT));
+    Plan {
+        format: FORMAT,
+        stamp,
+        command: request.command.clone(),
+        rows: rows.chain(not_measured).collect(),
+        cells: request.jobs.iter().flat_map(at).collect(),
+        stop: request.stop,
+        repeat: REPEAT,
+        shuffle_seed: request.shuffle_seed,
+        condition: request.condition,
+        ended: None,
+    }
+}
+
+impl Entry {
+    /// Until more is known, a strategy is thought to take what `sequential` does.
+    fn new(contender: Contender, job: &Job, sequential: Costs) -> Entry {
+        let values = job.keys as f64 * job.count as f64;
+        let seconds = |seconds| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+        if contender.kind != Kind::Notebook {
+            return Entry { contender, costs: sequential, limit: PATIENCE + 20 * sequential.digested };
+        }
+        let guess = seconds(values * GUESS_PER_VALUE);
+        let limit = PATIENCE.saturating_add(seconds(values * PATIENCE_PER_VALUE));
+        Entry { contender, costs: Costs { plain: guess, digested: guess }, limit }
+    }
+}
+
+impl<'a> Session<'a> {
+    fn new(
+        run: Run,
+        folder: Folder,
+        programs: &Programs,
+        answers: Vec<(Job, Answer, Costs)>,
+        interrupt: &'a Interrupt,
+        alone: Alone,
+    ) -> Session<'a> {
+        let sequential = |job: &Job| {
+            let same =
+                |(reference, ..): &&(Job, Answer, Costs)| Job { rng: job.rng.clone(), ..reference.clone() } == *job;
+            answers.iter().find(same).or(answers.first()).map_or(Costs::nothing(), |(.., costs)| *costs)
+        };
+        let entry = |cell: &Cell| {
+            let contender = programs.of(cell).unwrap_or(&programs.sequential).clone();
+            Entry::new(contender, &cell.job, sequential(&cell.job))
+        };
+        let mut session = Session {
+            entries: run.plan.cells.iter().map(entry).collect(),
+            references: BTreeMap::new(),
+            sizes: BTreeMap::new(),
+            progress: Progress::new(Duration::ZERO),
+            run,
+            hyperfine: programs.hyperfine.path.clone(),
+            folder,
+            interrupt,
+            alone,
+            looked: None,
+        };
+        for (job, answer, _) in answers {
+            let digest = answer.report.digest.clone().unwrap_or_default();
+            session.sizes.insert(flags_of(&job), answer.report.output_bytes);
+            session.references.insert(flags_of(&job), Reference { name: SEQUENTIAL.to_owned(), digest });
+        }
+        session
+    }
+
+    /// All of it, and what has become of it.
+    fn whole(mut self, programs: &Programs, made_for_it: Option<&Path>) -> Result<Option<Finished>> {
+        let outcome = self.begin(programs).and_then(|()| self.measure(&programs.requirements_xxh3));
+        self.progress.finish();
+        self.folder.tidy();
+        if !self.run.is_timed() {
+            // Why nothing was timed has been said.
+            self.folder.remove()?;
+            // It stays if there is something in it by now.
+            let _not_empty = made_for_it.map(fs::remove_dir);
+            tell::say("nothing was timed, and nothing is kept");
+            return outcome.map(|()| None);
+        }
+        let (ended, failure) = match outcome {
+            Ok(()) => (Some(Ended::Complete), None),
+            Err(error) if error.is::<Interrupted>() => (Some(Ended::Interrupted), None),
+            Err(error) => (None, Some(error)),
+        };
+        // Those of the machine were said when the run began.
+        let said = self.run.machine.warnings();
+        self.run.plan.ended = ended;
+        self.run.machine.after = machine::activity();
+        self.run.machine.another_compare |= self.alone.is_not();
+        let failures = [
+            failure,
+            self.folder.write_machine(&self.run.machine).err().map(Into::into),
+            self.folder.write_plan(&self.run.plan).err().map(Into::into),
+        ];
+        // On a full disk the others have the same cause.
+        let failure = failures.into_iter().flatten().next();
+        Ok(Some(Finished { dir: self.folder.path().to_owned(), failure, said }))
+    }
+
+    /// Writes what is known before anything is measured.
+    fn begin(&mut self, programs: &Programs) -> Result<()> {
+        self.run.machine.another_compare |= self.alone.is_not();
+        // The plan last: a folder that has one is a run, wherever this process is killed.
+        self.folder.write_machine(&self.run.machine)?;
+        self.folder.write_plan(&self.run.plan)?;
+        for warning in self.run.machine.warnings() {
+            self.progress.warn(&warning);
+        }
+        for name in &programs.unbuilt {
+            let message = "it did not build; cargo says why".to_owned();
+            let failure = Failure { stage: Stage::Build, round: None, message, exit: None, stderr: None };
+            // And so there is none of it with another generator.
+            let is_unbuilt = |cell: &Cell| cell.row == *name || cell.row.starts_with(&format!("{name}."));
+            let indices: Vec<_> = (0..self.entries.len()).filter(|&index| is_unbuilt(self.cell(index))).collect();
+            for index in indices {
+                self.fail(index, failure.clone())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn measure(&mut self, requirements_xxh3: &str) -> Result<()> {
+        // The control is `sequential`, which need not be verified and watched twice.
+        let programs: Vec<usize> = (0..self.entries.len()).filter(|&index| self.kind(index) != Kind::Control).collect();
+        self.progress.restart(programs.iter().map(|&index| self.entries[index].costs.digested).sum());
+        self.progress.stage("comparing digests");
+        for &index in &programs {
+            self.verify(index, requirements_xxh3)?;
+        }
+        self.plan_the_rounds()?;
+        self.progress.stage("trying what becomes of the other keys when one fails");
+        for &index in &programs {
+            self.survive(index)?;
+        }
+        self.progress.restart(programs.iter().map(|&index| self.memory_costs(index)).sum());
+        self.progress.stage("watching memory");
+        for &index in &programs {
+            self.watch(index)?;
+        }
+        self.looked = machine::activity();
+        if let Some(others) = others_between(self.run.machine.before, self.looked).filter(Others::disturb) {
+            self.progress.warn(&format!("so far, {}: that disturbs the figures", others.used()));
+        }
+        self.discard()?;
+        while !stopping::is_enough(&self.run) && self.run.measured.iter().any(|measured| measured.failure.is_none()) {
+            // Of a run that goes on, the line of an earlier round may be damaged.
+            let next = (1..).find(|round| !self.run.rounds.contains_key(round));
+            self.round(next.unwrap_or(1))?;
+        }
+        Ok(())
+    }
+
+    fn cell(&self, index: usize) -> &Cell {
+        &self.run.plan.cells[index]
+    }
+
+    fn kind(&self, index: usize) -> Kind {
+        self.entries[index].contender.kind
+    }
+
+    fn failed(&self, index: usize) -> bool {
+        self.run.measured[index].failure.is_some()
+    }
+
+    /// Keeps a line: in the file, and in what is known of the run.
+    fn keep(&mut self, line: Line) -> Result<()> {
+        self.folder.append(&line)?;
+        self.run.add(line);
+        Ok(())
+    }
+
+    /// Decides how often each slow row is timed, now that it has shown what it takes, and says how long that will be.
+    fn plan_the_rounds(&mut self) -> Result<()> {
+        let mut slow = Vec::new();
+        // Of a run that goes on, it is decided: a program may take longer today.
+        let is_open = !self.run.is_timed();
+        for (entry, cell) in self.entries.iter().zip(&mut self.run.plan.cells) {
+            if !is_open || entry.contender.kind != Kind::Notebook || entry.costs.plain <= SLOW {
+                continue;
+            }
+            let is_warm = notebook::pair(&cell.row).is_some_and(|pair| pair.clock == Clock::Warm);
+            let rounds = self.run.plan.stop.rounds.unwrap_or(LEAST_ROUNDS).min(LEAST_ROUNDS);
+            cell.rounds = Some(rounds);
+            cell.warm_rounds = Some(if is_warm { rounds } else { rounds.min(FEW) });
+            cell.batches = 2;
+            slow.push(cell.name.clone());
+        }
+        self.folder.write_plan(&self.run.plan)?;
+        let rounds = self.run.plan.stop.rounds.unwrap_or(LEAST_ROUNDS);
+        let all: Duration = (1..=rounds).map(|round| self.round_costs(round)).sum();
+        let at_least = if self.run.plan.stop.rounds.is_some() { "" } else { " or more" };
+        let slow = if slow.is_empty() { String::new() } else { format!("; slow: {}", slow.join(", ")) };
+        self.progress.say(&format!("{rounds} rounds{at_least} of {} each{slow}", about(all / rounds.max(1))));
+        Ok(())
+    }
+
+    /// What its memory pass takes.
+    fn memory_costs(&self, index: usize) -> Duration {
+        let Entry { contender, costs, .. } = &self.entries[index];
+        let blocking = self.cell(index).job.blocking();
+        let asleep = Duration::from_micros(blocking.keys * blocking.count / blocking.workers.max(1) as u64);
+        match contender.kind {
+            Kind::Strategy => costs.digested + asleep,
+            _ => costs.digested,
+        }
+    }
+
+    /// What a round takes.
+    fn round_costs(&self, round: u32) -> Duration {
+        let cells = self.run.plan.cells.iter().zip(&self.entries).zip(&self.run.measured);
+        let cells = cells.filter(|(_, measured)| measured.failure.is_none());
+        let costs = cells.map(|((cell, entry), _)| {
+            let cold = if cell.is_cold_in(round) { entry.costs.plain } else { Duration::ZERO };
+            let warm = if cell.is_warm_in(round) { entry.costs.digested * cell.batches } else { Duration::ZERO };
+            // What is touched before each takes about as long as a batch.
+            cold + warm + if self.run.plan.condition { cold + warm / 4 } else { Duration::ZERO }
+        });
+        costs.sum()
+    }
+
+    /// One cold run of each row that is not kept: whatever the passes before have left behind is not in the first round.
+    fn discard(&mut self) -> Result<()> {
+        if !self.run.rounds.is_empty() {
+            return Ok(());
+        }
+        self.progress.restart(self.round_costs(0));
+        self.progress.stage("a first round that is discarded");
+        for index in self.order(0) {
+            self.cold(index, 0)?;
+        }
+        Ok(())
+    }
+
+    /// All cold runs of a round before the warm ones: what is compared then runs within seconds, not minutes.
+    fn round(&mut self, round: u32) -> Result<()> {
+        self.progress.restart(self.round_costs(round));
+        self.progress.round(&self.round_line(round));
+        let began = Instant::now();
+        let order = self.order(round);
+        for &index in &order {
+            self.cold(index, round)?;
+        }
+        for &index in &order {
+            if self.cell(index).is_warm_in(round) {
+                self.warm(index, round)?;
+            }
+        }
+        let ran = order.iter().filter(|&&index| !self.failed(index));
+        let order = ran.map(|&index| self.cell(index).name.clone()).collect();
+        let now = machine::activity();
+        let others = others_between(self.looked, now);
+        if others.is_some() {
+            self.looked = now;
+        }
+        self.keep(Line::Round { number: round, round: Round { order, seconds: began.elapsed().as_secs_f64(), others } })
+    }
+
+    fn order(&self, round: u32) -> Vec<usize> {
+        let cells = self.run.plan.cells.iter().enumerate();
+        let part: Vec<usize> = cells.filter(|(_, cell)| cell.is_cold_in(round)).map(|(index, _)| index).collect();
+        schedule::order(&part, round, self.run.plan.shuffle_seed)
+    }
+
+    /// How far the run is, and what it waits for.
+    fn round_line(&self, round: u32) -> String {
+        let stop = self.run.plan.stop;
+        if let Some(rounds) = stop.rounds {
+            return format!("round {round} of {rounds}");
+        }
+        let wide = stopping::wide(&self.run, round - 1, false);
+        let widest = wide.first().and_then(|wide| Some((&wide.name, wide.margin?)));
+        let spent: f64 = self.run.rounds.values().map(|round| round.seconds).sum();
+        let left = about(Duration::from_secs_f64((stop.budget - spent).max(0.0)));
+        match widest {
+            Some((name, margin)) if round > LEAST_ROUNDS => {
+                format!("round {round}: {name} is known within {:.1} %; at most {left} more", margin * 100.0)
+            }
+            _ if round <= LEAST_ROUNDS => format!("round {round} of {LEAST_ROUNDS} or more"),
+            _ => format!("round {round}; at most {left} more"),
+        }
+    }
+
+    /// One batch, whose digest must be that of `sequential` with the same generator. Of a generator that Rust does not
+    /// have, the first row that answers is the reference of the others. The machine's limit computes nothing: it must have
+    /// written as much as the outputs are.
+    fn verify(&mut self, index: usize, requirements_xxh3: &str) -> Result<()> {
+        let expected = self.entries[index].costs.digested;
+        let Some(contender) = self.next(index, expected, "digest") else { return Ok(()) };
+        let cell = self.cell(index).clone();
+        let job = flags_of(&cell.job);
+        let mut reference = self.references.get(&job).cloned();
+        let is_limit = contender.kind == Kind::Limit;
+        if reference.is_none() && cell.job.rng == SAME_BITS && contender.name != selection::reference_of_same_bits() {
+            let message =
+                format!("there is no digest to compare with, since {} failed", selection::reference_of_same_bits());
+            return self.fail(index, Trouble::without_exit(message).at(Stage::Verify, None));
+        }
+        let mut flags = with(&cell.job.flags(), &["--format", "json"]);
+        if is_limit {
+            reference = None;
+        } else {
+            flags.push("--digest".to_owned());
+        }
+        let began = Instant::now();
+        let limit = Some(self.entries[index].limit);
+        let answer = match ask(&contender, &flags, reference.as_ref(), limit, self.interrupt)? {
+            Ok(answer) => answer,
+            Err(trouble) => return self.fail(index, trouble.at(Stage::Verify, None)),
+        };
+        let entry = &mut self.entries[index];
+        entry.costs = Costs::of(&answer, began.elapsed());
+        if contender.kind == Kind::Notebook {
+            entry.limit = PATIENCE + 20 * entry.costs.digested;
+        }
+        let unusable = match (&answer.report.digest, self.size(&cell)) {
+            (None, _) if !is_limit => Some(Unusable::NoDigest),
+            (_, Some(expected)) if is_limit && expected != answer.report.output_bytes => {
+                Some(Unusable::Size { expected, found: answer.report.output_bytes })
+            }
+            _ => None,
+        };
+        if let Some(unusable) = unusable {
+            return self.fail(index, Trouble::without_exit(unusable.to_string()).at(Stage::Verify, None));
+        }
+        if let Some(digest) = answer.report.digest.clone() {
+            self.references.entry(job).or_insert(Reference { name: contender.name.clone(), digest });
+        }
+        if let Some(interpreter) = answer.python.clone() {
+            let requirements_xxh3 = requirements_xxh3.to_owned();
+            let python = Python { interpreter: interpreter.clone(), requirements_xxh3 };
+            let python = self.run.machine.python.get_or_insert(python);
+            python.interpreter.packages.extend(interpreter.packages);
+            self.folder.write_machine(&self.run.machine)?;
+        }
+        match self.run.measured[index].verified {
+            Some(_) => Ok(()),
+            None => self.keep(Line::Verified { cell: cell.name, answer }),
+        }
+    }
+
+    /// The size of the outputs of a cell's job, whatever its own number of workers.
+    fn size(&self, cell: &Cell) -> Option<u64> {
+        let same = |job: &Job| Job { workers: job.workers, ..cell.job.clone() };
+        let job = self.run.plan.cells.iter().find(|other| other.row == SEQUENTIAL && same(&other.job) == other.job)?;
+        self.sizes.get(&flags_of(&job.job)).copied()
+    }
+
+    /// What becomes of the other keys when one fails. Programs of the notebook have no flag for it.
+    fn survive(&mut self, index: usize) -> Result<()> {
+        let row = self.cell(index).row.clone();
+        let is_own = self.kind(index) == Kind::Strategy && self.entries[index].contender.rng.is_none();
+        if !is_own || self.failed(index) || self.run.survival.contains_key(&row) {
+            return Ok(());
+        }
+        self.progress.running(&format!("failures: {row}"));
+        match survival::tried(&self.entries[index].contender, self.interrupt)? {
+            Some(survival) => self.keep(Line::Survival { row, survival }),
+            None => Ok(()),
+        }
+    }
+
+    /// Memory, threads and processes of one batch, and how many keys it keeps in flight. Digested, since the outputs are
+    /// then held for long enough to be seen whole.
+    fn watch(&mut self, index: usize) -> Result<()> {
+        let expected = self.memory_costs(index);
+        let Some(contender) = self.next(index, expected, "memory") else { return Ok(()) };
+        if self.run.measured[index].footprint.is_some() {
+            return Ok(());
+        }
+        let cell = self.cell(index).clone();
+        let (batch, limit) = (self.entries[index].costs.digested, self.entries[index].limit);
+        let is_limit = contender.kind == Kind::Limit;
+        let mut flags = with(&cell.job.flags(), &["--format", "json"]);
+        if !is_limit {
+            flags.push("--digest".to_owned());
+        }
+        let mut peak = Peak::default();
+        let began = Instant::now();
+        let output = Running::start(contender.command(&flags)).map_err(RunError::Io).and_then(|running| {
+            running.watch(limit, self.interrupt, memory::interval(batch), |pid| memory::sample(&mut peak, pid))
+        });
+        let reference = if is_limit { None } else { self.references.get(&flags_of(&cell.job)) };
+        let answer = match judge(output, reference)? {
+            Ok(answer) => answer,
+            Err(trouble) => return self.fail(index, trouble.at(Stage::Memory, None)),
+        };
+        let again = Costs::of(&answer, began.elapsed());
+        // A first run may have had to wait for the machine's memory.
+        if again.digested < batch {
+            self.entries[index].costs = again;
+        }
+        let keys_in_flight = match contender.kind {
+            Kind::Strategy => self.keys_in_flight(&contender, &cell.job, limit)?,
+            _ => None,
+        };
+        let output_bytes = answer.report.output_bytes;
+        let footprint = Footprint { peak: peak.seen(), output_bytes, keys_in_flight };
+        self.keep(Line::Footprint { cell: cell.name, footprint })
+    }
+
+    /// How many of the keys that only sleep. A row that cannot wait has no such number; its job is another one.
+    fn keys_in_flight(&self, contender: &Contender, job: &Job, limit: Duration) -> Result<Option<f64>, Interrupted> {
+        let blocking = job.blocking();
+        let flags = with(&blocking.flags(), &["--format", "json"]);
+        let waited = ask(contender, &flags, None, Some(limit), self.interrupt)?.ok();
+        let run = waited.and_then(|answer| answer.report.run_ns.first().copied());
+        let slept = (blocking.keys * blocking.count) as f64 / 1e6;
+        Ok(run.filter(|run| *run > 0).map(|run| slept / seconds(run)))
+    }
+
+    /// Makes the machine's memory ready for a process of this row.
+    fn condition(&self, index: usize) -> Result<()> {
+        if !self.run.plan.condition {
+            return Ok(());
+        }
+        let footprint = match self.kind(index) {
+            Kind::Control => self.run.measured(SEQUENTIAL).and_then(|measured| measured.footprint),
+            _ => self.run.measured[index].footprint,
+        };
+        match footprint.map(|footprint| condition::touch(condition::bytes(&footprint), self.interrupt)) {
+            Some(Err(RunError::Interrupted)) => Err(Interrupted.into()),
+            Some(Err(error)) => Err(error).context("memory could not be touched; --no-condition leaves that out"),
+            _ => Ok(()),
+        }
+    }
+
+    /// A whole process, timed by hyperfine. Without a digest, whose cost is that of another batch: the exit status says that
+    /// all keys came back at full length, and the round's warm process that they are the right ones.
+    fn cold(&mut self, index: usize, round: u32) -> Result<()> {
+        let Some(contender) = self.next(index, self.entries[index].costs.plain, "cold") else { return Ok(()) };
+        let measured = &self.run.measured[index];
+        if measured.cold.contains_key(&round) || (round == 0 && measured.discarded.is_some()) {
+            return Ok(());
+        }
+        self.condition(index)?;
+        let cell = self.cell(index).name.clone();
+        let line = contender.command_line(&self.cell(index).job.flags());
+        let export = self.folder.export();
+        let export = absolute(&export).unwrap_or(export);
+        let timer = hyperfine::time_once(&self.hyperfine, &contender.name, &line, &contender.dir, &export);
+        let output = process::run(timer, Some(self.entries[index].limit), self.interrupt);
+        let sample = fs::read(&export).map(|json| export::read_one(&json));
+        self.folder.tidy();
+        let trouble = match (output, sample) {
+            (Ok(output), Ok(Ok(sample))) if output.status.success() => match sample.exit_code {
+                Some(0) => {
+                    let cold = Cold { wall: sample.wall, user: sample.user, system: sample.system };
+                    return self.keep(Line::Cold { cell, round, cold });
+                }
+                code => {
+                    let exit = code.map_or_else(|| "a signal".to_owned(), |code| format!("exit status: {code}"));
+                    Trouble { message: "its timed run failed".to_owned(), exit: Some(exit), stderr: None }
+                }
+            },
+            // hyperfine itself ends well whatever becomes of what it times, unless that cannot be started.
+            (Ok(output), sample) => {
+                // Its export has no room either where there is none for a file.
+                self.folder.check_room()?;
+                let why = match sample {
+                    Ok(Err(why)) if output.status.success() => format!(": {why}"),
+                    _ => String::new(),
+                };
+                Trouble::of(format!("hyperfine could not time it{why}"), &output)
+            }
+            (Err(error), _) => Trouble::without_end(error)?,
+        };
+        self.fail(index, trouble.at(Stage::Cold, Some(round)))
+    }
+
+    /// Some batches in one process, timed by the process itself, each of which must have the right digest.
+    fn warm(&mut self, index: usize, round: u32) -> Result<()> {
+        let Cell { name, job, batches, .. } = self.cell(index).clone();
+        let expected = self.entries[index].costs.digested * batches;
+        let Some(contender) = self.next(index, expected, "warm") else { return Ok(()) };
+        if self.run.measured[index].warm.contains_key(&round) {
+            return Ok(());
+        }
+        self.condition(index)?;
+        let reference = self.references.get(&flags_of(&job)).filter(|_| contender.kind != Kind::Limit);
+        let mut flags = with(&job.flags(), &["--repeat", &batches.to_string(), "--format", "json"]);
+        if let Some(reference) = reference {
+            flags.extend(["--expect".to_owned(), reference.digest.clone()]);
+        }
+        match ask(&contender, &flags, reference, Some(self.entries[index].limit), self.interrupt)? {
+            Ok(answer) => self.keep(Line::Warm { cell: name, round, answer }),
+            Err(trouble) => self.fail(index, trouble.at(Stage::Warm, Some(round))),
+        }
+    }
+
+    /// The contender, unless it has failed before. What it is expected to take counts as done either way.
+    fn next(&mut self, index: usize, expected: Duration, doing: &str) -> Option<Contender> {
+        self.progress.running(&format!("{doing}: {}", self.cell(index).name));
+        self.progress.advance(expected);
+        (!self.failed(index)).then(|| self.entries[index].contender.clone())
+    }
+
+    /// Takes a row out of the rest of the run, and says so.
+    fn fail(&mut self, index: usize, failure: Failure) -> Result<()> {
+        let cell = self.cell(index).name.clone();
+        let Failure { message, exit, stderr, .. } = &failure;
+        let exit = exit.as_ref().map(|exit| format!(" ({exit})")).unwrap_or_default();
+        let stderr = stderr.as_ref().map(|stderr| format!(": {stderr}")).unwrap_or_default();
+        self.progress.say(&format!("failed: {cell}: {message}{exit}{stderr}"));
+        self.keep(Line::Failed { cell, failure })
+    }
+}
+
+impl Costs {
+    fn nothing() -> Costs {
+        Costs { plain: Duration::ZERO, digested: Duration::ZERO }
+    }
+}
+
+/// A job as a key: all of its flags.
+fn flags_of(job: &Job) -> String {
+    job.flags().join(" ")
+}
+
+fn others_between(before: Option<Activity>, now: Option<Activity>) -> Option<Others> {
+    before?.others_until(&now?)
+}

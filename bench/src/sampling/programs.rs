@@ -1,0 +1,107 @@
+//! The programs that a run needs: found or built, before anything is measured.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::entrants::contender::Contender;
+use crate::entrants::selection::{self, Notebook, Selection, Strategies};
+use crate::entrants::toolchain::{self, Toolchain};
+use crate::process::interrupt::Interrupt;
+use crate::process::tell;
+use crate::run::job::Job;
+use crate::run::plan::{Cell, Kind, SEQUENTIAL, Stop};
+use crate::sampling::{hyperfine, setup};
+
+/// What is to be measured, with nothing left open.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The rows that were asked for; all if there are none.
+    pub only: Vec<String>,
+    /// The interpreter that runs the programs of the notebook, if they take part.
+    pub python: Option<String>,
+    /// The jobs.
+    pub jobs: Vec<Job>,
+    /// When there are rounds enough.
+    pub stop: Stop,
+    /// The seed of the order within the rounds.
+    pub shuffle_seed: u64,
+    /// Whether memory is touched before each timed process.
+    pub condition: bool,
+    /// Where the programs are, if they are not to be built.
+    pub bin_dir: Option<PathBuf>,
+    /// The folder in which the run's own is made.
+    pub results: PathBuf,
+    /// How compare was called, with paths as results may show them.
+    pub command: String,
+}
+
+/// The programs that take part, and all that is needed to time them.
+pub struct Programs {
+    /// All that are to be measured, the control last.
+    pub contenders: Vec<Contender>,
+    /// Those that cannot be, and why.
+    pub not_measured: Vec<(Contender, String)>,
+    /// Strategies that did not build.
+    pub unbuilt: Vec<String>,
+    /// The reference of all others.
+    pub sequential: Contender,
+    /// XXH3-128 of what pins the notebook's packages.
+    pub requirements_xxh3: String,
+    /// What the programs were built with, if they were built here.
+    pub toolchain: Option<Toolchain>,
+    /// The timer.
+    pub hyperfine: hyperfine::Timer,
+}
+
+/// Finds or builds everything.
+pub fn find(request: &Request, root: &Path, interrupt: &Interrupt) -> Result<Programs> {
+    // What can be refused is refused before anything is built.
+    let selection = Selection::of(&request.only, root, request.python.is_some())?;
+    let carried = request.bin_dir.as_deref();
+    let names = match carried {
+        Some(dir) => selection.carried(dir)?,
+        None => selection.in_source(root)?,
+    };
+    let hyperfine = setup::find_hyperfine(root, carried, interrupt)?;
+    let Strategies { mut contenders, unbuilt } = match carried {
+        Some(dir) => selection::carried(dir, root, &names),
+        None => {
+            let built = selection::built(root, &names, interrupt);
+            // An interrupt ends cargo too; what cargo then did not do is no error.
+            interrupt.check()?;
+            built?
+        }
+    };
+    let toolchain = match carried {
+        Some(_) => None,
+        None => toolchain::used(root, interrupt)?
+            .inspect_err(|why| tell::warn(format_args!("what cargo builds with is not recorded: {why}")))
+            .ok(),
+    };
+    let notebook = match &request.python {
+        Some(python) => selection::notebook(root, python, &selection, &contenders, interrupt)?,
+        None => Notebook::default(),
+    };
+    // The machine's limit is that of memory, and the other workloads hardly use any.
+    if request.jobs.iter().any(|job| job.workload != "fill") {
+        contenders.retain(|contender| contender.kind != Kind::Limit);
+    }
+    let sequential = contenders.iter().find(|contender| contender.name == SEQUENTIAL).context("no sequential")?.clone();
+    let Notebook { counterparts, programs, missing, requirements_xxh3 } = notebook;
+    contenders.extend(counterparts);
+    let mut not_measured = Vec::new();
+    match missing {
+        Some(missing) => not_measured.extend(programs.into_iter().map(|program| (program, missing.to_string()))),
+        None => contenders.extend(programs),
+    }
+    contenders.push(sequential.control());
+    Ok(Programs { contenders, not_measured, unbuilt, sequential, requirements_xxh3, toolchain, hyperfine })
+}
+
+impl Programs {
+    /// The program of a cell.
+    pub fn of(&self, cell: &Cell) -> Option<&Contender> {
+        self.contenders.iter().find(|contender| contender.name == cell.row)
+    }
+}

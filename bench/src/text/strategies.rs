@@ -1,0 +1,64 @@
+//! The short table of the strategies: for the front page, and for the terminal at the end of a run.
+
+use crate::numbers::standings::{Standing, Standings};
+use crate::run::Run;
+use crate::run::plan::SEQUENTIAL;
+use crate::text::table::{Align, markdown};
+use crate::text::{is_among_strategies, made_by, number, or_nothing, seen, survives};
+
+/// The table, and what made it.
+pub fn table(run: &Run) -> String {
+    let columns = [
+        ("rank", Align::Right),
+        ("strategy", Align::Left),
+        ("time", Align::Right),
+        ("× sequential", Align::Right),
+        ("of the limit", Align::Right),
+        ("warm", Align::Right),
+        ("memory", Align::Right),
+        ("other keys survive", Align::Left),
+    ];
+    let row = |row: &Standing| {
+        vec![
+            or_nothing(row.rank, |rank| rank.to_string()),
+            row.name.clone(),
+            number::time(row.cold),
+            if row.name == SEQUENTIAL {
+                "1×".to_owned()
+            } else {
+                or_nothing(row.speed_up, |it| number::factor(it.value))
+            },
+            or_nothing(row.of_limit, number::whole_percent),
+            or_nothing(row.warm, |warm| number::short_time(warm.median)),
+            seen(row.footprint.and_then(|footprint| footprint.peak), |peak| number::bytes(peak.pss_bytes)),
+            or_nothing(row.survival, survives),
+        ]
+    };
+    let standings = Standings::of(run);
+    let strategies = standings.rows.iter().filter(|row| is_among_strategies(row.kind, row.other_rng));
+    let rows: Vec<Vec<String>> = strategies.map(row).collect();
+    if rows.is_empty() {
+        return "Nothing was timed.\n".to_owned();
+    }
+    format!("{}\n{}\n", markdown(&columns, &rows), made_by(run))
+}
+
+/// The rows that show what one lock does to threads.
+const LOCKED: [&str; 5] = ["sequential", "global-lock", "std-counter", "python-sequential", "python-threads"];
+
+/// Threads under one lock and without it, in Rust and in Python.
+pub fn lock_table(run: &Run) -> String {
+    let columns = [("row", Align::Left), ("threads", Align::Right), ("time", Align::Right), ("warm", Align::Right)];
+    let standings = Standings::of(run);
+    let row = |name: &&str| {
+        let row = standings.row(name)?;
+        Some(vec![
+            row.name.clone(),
+            seen(row.footprint.and_then(|footprint| footprint.peak), |peak| peak.threads.to_string()),
+            number::time(row.cold),
+            or_nothing(row.warm, number::time),
+        ])
+    };
+    let rows: Vec<Vec<String>> = LOCKED.iter().filter_map(row).collect();
+    format!("{}\n{}\n", markdown(&columns, &rows), made_by(run))
+}

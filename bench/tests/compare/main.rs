@@ -1,0 +1,9 @@
+//! The real `compare` on strategies that compute nothing, in a folder of its own. Times come from a fake hyperfine, so no
+//! test depends on how fast this machine is.
+#![cfg(unix)]
+
+mod measuring;
+mod publishing;
+mod resuming;
+mod stopping;
+mod tree;
