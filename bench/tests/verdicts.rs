@@ -300,7 +300,7 @@ fn what_else_differs_is_named() {
     let told = difference::between(&one, &other).unwrap().machines;
     let expected = [
         ("processor", "Example 9000", "unknown"),
-        ("flags for the compiler", "unknown", "-C target-cpu=native"),
+        ("set of flags for the compiler", "none", "-C target-cpu=native"),
         ("conditioning", "yes", "no"),
     ];
     assert_eq!(told, expected.map(|(what, one, two)| (what, one.to_owned(), two.to_owned())));

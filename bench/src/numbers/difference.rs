@@ -3,8 +3,9 @@
 use std::fmt;
 
 use crate::numbers::standings::cold;
-use crate::numbers::stats::{CONFIDENCE, Figure, Ratio, Summary};
+use crate::numbers::stats::{self, CONFIDENCE, Figure, Ratio, Summary};
 use crate::run::job::Job;
+use crate::run::machine::Machine;
 use crate::run::plan::CONTROL;
 use crate::run::{Measured, Run};
 
@@ -13,6 +14,8 @@ use crate::run::{Measured, Run};
 pub struct Differences {
     /// The rows that both have measured, in the order of the first run's plan.
     pub rows: Vec<Difference>,
+    /// How sure each interval is.
+    pub confidence: f64,
     /// The rows that one of them alone has, and those that one could not measure.
     pub only_one: Vec<String>,
     /// What about the machine or the build is not the same: a word for each, and both values.
@@ -101,36 +104,46 @@ pub fn between(first: &Run, second: &Run) -> Result<Differences, Incomparable> {
         let ratio = two.over_with(&one, confidence);
         let verdict = match ratio.interval {
             None => Verdict::TooFew,
+            _ if one.samples.min(two.samples) < stats::runs_for(confidence) => Verdict::TooFew,
             Some(interval) if interval.high < 1.0 => Verdict::Faster,
             Some(interval) if interval.low > 1.0 => Verdict::Slower,
             Some(_) => Verdict::NoDifference,
         };
         Difference { name, cold: [one.summary, two.summary], ratio, verdict }
     });
-    Ok(Differences { rows: rows.collect(), only_one, machines: machines(first, second) })
+    let mut differ = of_machines(&first.machine, &second.machine);
+    let conditioned = [first, second].map(|run| if run.plan.condition { "yes" } else { "no" }.to_owned());
+    if let [one, two] = conditioned
+        && one != two
+    {
+        differ.push(("conditioning", one, two));
+    }
+    Ok(Differences { rows: rows.collect(), confidence, only_one, machines: differ })
 }
 
-/// What is not the same about machine and build.
-fn machines(first: &Run, second: &Run) -> Vec<(&'static str, String, String)> {
+/// What is not the same about machine and build: a word for each fact, and both values.
+pub fn of_machines(first: &Machine, second: &Machine) -> Vec<(&'static str, String, String)> {
     let said = |value: &Option<String>| value.clone().unwrap_or_else(|| "unknown".to_owned());
-    let facts = |run: &Run| {
-        let machine = &run.machine;
+    let set = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
+    let facts = |machine: &Machine| {
         [
             ("processor", said(&machine.cpu)),
-            ("CPUs", machine.cpus_available.to_string()),
+            ("number of CPUs", machine.cpus_available.to_string()),
             ("CPU quota", machine.cpu_quota.map_or_else(|| "none".to_owned(), |quota| quota.to_string())),
             (
                 "memory",
                 machine.memory_bytes.map_or_else(|| "unknown".to_owned(), |bytes| format!("{} MB", bytes >> 20)),
             ),
             ("system", machine.system.clone()),
-            ("huge pages", said(&machine.huge_pages)),
+            ("huge page setting", said(&machine.huge_pages)),
             ("compiler", said(&machine.rustc)),
+            ("compiler's wrapper", set(&machine.rustc_wrapper)),
+            ("target", set(&machine.target)),
             ("release profile", said(&machine.profile)),
-            ("flags for the compiler", said(&machine.rustflags)),
+            ("set of flags for the compiler", set(&machine.rustflags)),
             ("commit", machine.commit_line()),
+            ("Cargo.lock", said(&machine.lockfile_xxh3)),
             ("timer", machine.hyperfine.clone()),
-            ("conditioning", if run.plan.condition { "yes" } else { "no" }.to_owned()),
         ]
     };
     let pairs = facts(first).into_iter().zip(facts(second));

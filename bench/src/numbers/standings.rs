@@ -21,7 +21,8 @@ pub struct Standings {
 /// One row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Standing {
-    /// 1 + the number of rows that are clearly faster. `None` if there were too few rounds to tell.
+    /// 1 + the number of rows that are clearly faster; of a strategy that draws from the job's generator, 1 + the number of such
+    /// strategies. `None` if there were too few rounds to tell.
     pub rank: Option<usize>,
     /// The row's name.
     pub name: String,
@@ -107,6 +108,16 @@ struct Figures<'a> {
     warm: Option<Figure>,
 }
 
+impl Figures<'_> {
+    fn has_other_rng(&self, run: &Run) -> bool {
+        run.plan.job().is_some_and(|job| job.rng != self.cell.job.rng)
+    }
+
+    fn is_among_strategies(&self, run: &Run) -> bool {
+        self.row.kind == Kind::Strategy && !self.has_other_rng(run)
+    }
+}
+
 /// Cold times by round.
 pub fn cold(measured: &Measured) -> ByRound {
     measured.cold.iter().map(|(round, cold)| (*round, cold.wall)).collect()
@@ -147,8 +158,10 @@ impl Standings {
         });
         let standing = |it: &&Figures<'_>| {
             let can_tell = it.cold.samples >= stats::RUNS_FOR_AN_INTERVAL;
-            // Only a row with a smaller median can be clearly faster.
-            let faster = || ranked.iter().filter(|other| it.cold.is_clearly_above(&other.cold)).count();
+            // Strategies that draw from the job's generator are ranked among themselves: a table of them need not show others.
+            let is_beside = |other: &&&Figures<'_>| !it.is_among_strategies(run) || other.is_among_strategies(run);
+            let clearly = |other: &&&Figures<'_>| it.cold.is_clearly_above(&other.cold);
+            let faster = || ranked.iter().filter(is_beside).filter(clearly).count();
             // Also if it draws from another generator.
             let is_sequential = it.row.name.split('.').next() == Some(SEQUENTIAL);
             let limit = limits[usize::from(is_sequential)].filter(|_| it.row.kind == Kind::Strategy);
@@ -183,7 +196,7 @@ fn alone(it: &Figures<'_>, run: &Run) -> Standing {
         rank: None,
         name: cell.name.clone(),
         kind: row.kind,
-        other_rng: run.plan.job().is_some_and(|job| job.rng != cell.job.rng),
+        other_rng: it.has_other_rng(run),
         cold: cold.summary,
         runs: cold.samples,
         user: middle(|run| run.user),

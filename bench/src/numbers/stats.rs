@@ -26,6 +26,11 @@ const SEED: u64 = 0x666a_6e6f_7574;
 /// between them with only 1 - 2 / 2^5 = 94 %.
 pub const RUNS_FOR_AN_INTERVAL: usize = 6;
 
+/// The fewest runs of which an interval of a median can have this confidence, likewise.
+pub fn runs_for(confidence: f64) -> usize {
+    (1..).find(|runs| 1.0 - 2.0 * 0.5f64.powi(*runs) >= confidence).map_or(usize::MAX, |runs| runs as usize)
+}
+
 /// The share of intervals that hold the true ratio.
 pub const CONFIDENCE: f64 = 0.95;
 
@@ -234,7 +239,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn a_ratio_is_that_of_the_medians_and_inside_its_interval(pairs in proptest::collection::vec((time(), time()), 6..30)) {
+        fn a_ratio_is_that_of_the_medians_as_they_are_shown(pairs in proptest::collection::vec((time(), time()), 6..30)) {
             let (over, under): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
             let ratio = figure(&over).over(&figure(&under));
             let exact = median(over).unwrap() / median(under).unwrap();
@@ -279,6 +284,7 @@ mod tests {
 
     #[test]
     fn five_runs_have_no_interval() {
+        assert_eq!((runs_for(CONFIDENCE), runs_for(CLEAR), runs_for(0.997)), (RUNS_FOR_AN_INTERVAL, 7, 10));
         let ratio = figure(&[2.0; 5]).over(&figure(&[1.0; 5]));
         assert_eq!(ratio, Ratio { value: 2.0, interval: None });
         assert_eq!(ratio.margin(), None);

@@ -1,6 +1,6 @@
 //! The folder of a run, for writing.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -40,6 +40,12 @@ pub enum FileError {
         path: PathBuf,
         /// Why.
         why: serde_json::Error,
+    },
+    /// Another process is measuring it.
+    #[error("{}: this run is still going on", .path.display())]
+    GoesOn {
+        /// Its folder.
+        path: PathBuf,
     },
     /// It was written by another version of this tool.
     #[error("{}: its format is {format}, and this compare reads and writes format {FORMAT}", .path.display())]
@@ -92,18 +98,23 @@ impl Folder {
         unreachable!("the names do not end")
     }
 
-    /// Opens the folder of a run that is to go on. Half a line at the end of the samples is cut off, and so is what a killed
-    /// timer has left.
+    /// Opens the folder of a run that is to go on, and keeps others from doing so meanwhile. Half a line at the end of the samples
+    /// is cut off, and so is what a killed timer has left.
     pub fn open(dir: &Path) -> Result<Folder, FileError> {
         let path = dir.join(SAMPLES);
         let open = || {
             let samples = OpenOptions::new().create(true).append(true).open(&path)?;
+            if matches!(samples.try_lock(), Err(TryLockError::WouldBlock)) {
+                return Ok(None);
+            }
             let bytes = fs::read(&path)?;
             let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
             samples.set_len(whole as u64)?;
-            Ok(samples)
+            Ok(Some(samples))
         };
-        let folder = Folder { samples: open().map_err(FileError::io(&path))?, dir: dir.to_owned() };
+        let samples =
+            open().map_err(FileError::io(&path))?.ok_or_else(|| FileError::GoesOn { path: dir.to_owned() })?;
+        let folder = Folder { samples, dir: dir.to_owned() };
         folder.tidy();
         Ok(folder)
     }
@@ -212,7 +223,9 @@ mod tests {
         let survival = Survival { panic: true, abort: false, hang: false };
         let line = Line::Survival { row: "a".into(), survival };
         let mut folder = Folder::open(dir.path()).unwrap();
+        assert!(matches!(Folder::open(dir.path()), Err(FileError::GoesOn { .. })));
         folder.append(&line).unwrap();
+        drop(folder);
         let whole = fs::read(dir.path().join(SAMPLES)).unwrap();
         fs::write(dir.path().join(SAMPLES), [&whole[..], b"{\"kind\": \"co"].concat()).unwrap();
         fs::write(dir.path().join(".export-1.json"), "").unwrap();

@@ -35,14 +35,19 @@ pub fn bytes(footprint: &Footprint) -> u64 {
     (held as f64 * OF_THE_PEAK) as u64
 }
 
-/// Has another process touch so many bytes.
+/// Has another process touch so many bytes, or most of what is available if that is less: all of it would push out what other
+/// programs need.
 pub fn touch(bytes: u64, interrupt: &Interrupt) -> Result<(), RunError> {
+    let most = u64::try_from(harness::available_memory() / 10 * 9).unwrap_or(u64::MAX);
     let mut command = Command::new(env::current_exe()?);
-    command.args([SUBCOMMAND, &bytes.to_string()]);
-    process::run(command, Some(PATIENCE), interrupt).map(drop)
+    command.args([SUBCOMMAND, &bytes.min(most).to_string()]);
+    match process::run(command, Some(PATIENCE), interrupt) {
+        Ok(_) | Err(RunError::TooLong(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
-/// What that process does. Where there is less memory, it touches what there is.
+/// What that process does.
 pub fn write_once(bytes: u64) {
     let values = usize::try_from(bytes / 8).unwrap_or(usize::MAX);
     let mut blocks = Vec::new();

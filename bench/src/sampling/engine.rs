@@ -10,11 +10,11 @@ use anyhow::{Context, Result};
 use crate::entrants::contender::Contender;
 use crate::entrants::notebook::{self, Clock, SAME_BITS};
 use crate::entrants::selection;
+use crate::numbers::difference;
 use crate::numbers::stopping::{self, LEAST_ROUNDS};
 use crate::process::interrupt::{Interrupt, Interrupted};
 use crate::process::tell::Usage;
 use crate::process::{self, RunError, Running, tell};
-use crate::run::Run;
 use crate::run::answer::{Answer, Reference, Unusable, seconds};
 use crate::run::folder::Folder;
 use crate::run::footprint::{Footprint, Peak};
@@ -22,6 +22,7 @@ use crate::run::job::Job;
 use crate::run::machine::{Activity, Others, Python};
 use crate::run::plan::{Cell, Ended, FORMAT, Kind, Plan, SEQUENTIAL};
 use crate::run::sample::{Cold, Failure, Line, Round, Stage};
+use crate::run::{Measured, Run};
 use crate::sampling::ask::{Trouble, ask, judge, with};
 use crate::sampling::hyperfine::{self, export};
 use crate::sampling::programs::{self, Programs, Request};
@@ -120,9 +121,9 @@ pub fn measure(request: &Request, root: &Path, interrupt: &Interrupt) -> Result<
     let (folder, stamp) = Folder::create(&request.results, &stamp)?;
     let plan = plan(request, &programs, stamp);
     let machine = machine::inspect(root, programs.toolchain.clone(), programs.hyperfine.version.clone(), before);
-    let made = is_new.then_some(request.results.as_path());
+    let made: Vec<&Path> = is_new.then_some(request.results.as_path()).into_iter().collect();
     let run = Run::new(plan, machine);
-    Session::new(run, folder, &programs, answers, interrupt, alone).whole(&programs, made)
+    Session::new(run, folder, &programs, answers, interrupt, alone).whole(&programs, Some(&made))
 }
 
 /// Goes on with the run in `dir`, which was stopped. Of `request` only the way to its programs counts; nothing is to be done,
@@ -130,7 +131,8 @@ pub fn measure(request: &Request, root: &Path, interrupt: &Interrupt) -> Result<
 ///
 /// # Errors
 ///
-/// If the run is not from this commit, or its programs are not all here; and what keeps it from going on.
+/// If the run is not from this commit, build and machine, is measured by another process, or its programs are not all here; and
+/// what keeps it from going on.
 pub fn resume(dir: &Path, request: &Request, root: &Path, interrupt: &Interrupt) -> Result<Option<Finished>> {
     let before = machine::activity();
     let mut run = Run::read(dir).map_err(|error| Usage(format!("--resume: {error}")))?;
@@ -148,11 +150,9 @@ pub fn resume(dir: &Path, request: &Request, root: &Path, interrupt: &Interrupt)
     let python = run.plan.has_notebook().then(|| request.python.clone().unwrap_or_else(|| "python3".to_owned()));
     let programs = programs::find(&Request { only, python, jobs: jobs.clone(), ..request.clone() }, root, interrupt)?;
     let machine = machine::inspect(root, programs.toolchain.clone(), programs.hyperfine.version.clone(), before);
-    if (&machine.commit, machine.dirty, &machine.lockfile_xxh3)
-        != (&run.machine.commit, run.machine.dirty, &run.machine.lockfile_xxh3)
-    {
-        let (old, new) = (run.machine.commit_line(), machine.commit_line());
-        return Err(Usage(format!("--resume {}: that run is of {old}, and this is {new}", dir.display())).into());
+    if let Some((what, then, now)) = difference::of_machines(&run.machine, &machine).first() {
+        let told = format!("--resume {}: the {what} of that run is {then}, and now it is {now}", dir.display());
+        return Err(Usage(told).into());
     }
     if let Some(missing) = run.plan.cells.iter().find(|cell| programs.of(cell).is_none()) {
         let measured = run.plan.row(&missing.row).is_some_and(|row| row.not_measured.is_none());
@@ -164,7 +164,7 @@ pub fn resume(dir: &Path, request: &Request, root: &Path, interrupt: &Interrupt)
     }
     let answers = references(&programs.sequential, &jobs, interrupt)?;
     run.plan.ended = None;
-    let folder = Folder::open(dir)?;
+    let folder = Folder::open(dir).map_err(|error| Usage(format!("--resume: {error}")))?;
     Session::new(run, folder, &programs, answers, interrupt, alone).whole(&programs, None)
 }
 
@@ -255,16 +255,17 @@ impl<'a> Session<'a> {
         session
     }
 
-    /// All of it, and what has become of it.
-    fn whole(mut self, programs: &Programs, made_for_it: Option<&Path>) -> Result<Option<Finished>> {
+    /// All of it, and what has become of it. A run that begins here leaves nothing if nothing was timed: `made` are the folders
+    /// around its own that were made for it. One that goes on keeps what it has.
+    fn whole(mut self, programs: &Programs, made: Option<&[&Path]>) -> Result<Option<Finished>> {
         let outcome = self.begin(programs).and_then(|()| self.measure(&programs.requirements_xxh3));
         self.progress.finish();
         self.folder.tidy();
-        if !self.run.is_timed() {
+        if let Some(made) = made.filter(|_| !self.run.is_timed()) {
             // Why nothing was timed has been said.
             self.folder.remove()?;
-            // It stays if there is something in it by now.
-            let _not_empty = made_for_it.map(fs::remove_dir);
+            // One stays if there is something in it by now.
+            made.iter().for_each(|dir| _ = fs::remove_dir(dir));
             tell::say("nothing was timed, and nothing is kept");
             return outcome.map(|()| None);
         }
@@ -302,7 +303,8 @@ impl<'a> Session<'a> {
             let failure = Failure { stage: Stage::Build, round: None, message, exit: None, stderr: None };
             // And so there is none of it with another generator.
             let is_unbuilt = |cell: &Cell| cell.row == *name || cell.row.starts_with(&format!("{name}."));
-            let indices: Vec<_> = (0..self.entries.len()).filter(|&index| is_unbuilt(self.cell(index))).collect();
+            let all = 0..self.entries.len();
+            let indices: Vec<_> = all.filter(|&index| is_unbuilt(self.cell(index)) && !self.failed(index)).collect();
             for index in indices {
                 self.fail(index, failure.clone())?;
             }
@@ -333,6 +335,7 @@ impl<'a> Session<'a> {
             self.progress.warn(&format!("so far, {}: that disturbs the figures", others.used()));
         }
         self.discard()?;
+        self.looked = machine::activity();
         while !stopping::is_enough(&self.run) && self.run.measured.iter().any(|measured| measured.failure.is_none()) {
             // Of a run that goes on, the line of an earlier round may be damaged.
             let next = (1..).find(|round| !self.run.rounds.contains_key(round));
@@ -481,7 +484,11 @@ impl<'a> Session<'a> {
         let job = flags_of(&cell.job);
         let mut reference = self.references.get(&job).cloned();
         let is_limit = contender.kind == Kind::Limit;
-        if reference.is_none() && cell.job.rng == SAME_BITS && contender.name != selection::reference_of_same_bits() {
+        if !is_limit
+            && reference.is_none()
+            && cell.job.rng == SAME_BITS
+            && contender.name != selection::reference_of_same_bits()
+        {
             let message =
                 format!("there is no digest to compare with, since {} failed", selection::reference_of_same_bits());
             return self.fail(index, Trouble::without_exit(message).at(Stage::Verify, None));
@@ -599,13 +606,20 @@ impl<'a> Session<'a> {
         Ok(run.filter(|run| *run > 0).map(|run| slept / seconds(run)))
     }
 
+    /// What was measured of `sequential` at the job of this cell.
+    fn reference_of(&self, index: usize) -> Option<&Measured> {
+        let same = |cell: &Cell| cell.row == SEQUENTIAL && cell.job == self.cell(index).job;
+        let place = self.run.plan.cells.iter().position(same)?;
+        self.run.measured.get(place)
+    }
+
     /// Makes the machine's memory ready for a process of this row.
     fn condition(&self, index: usize) -> Result<()> {
         if !self.run.plan.condition {
             return Ok(());
         }
         let footprint = match self.kind(index) {
-            Kind::Control => self.run.measured(SEQUENTIAL).and_then(|measured| measured.footprint),
+            Kind::Control => self.reference_of(index).and_then(|measured| measured.footprint),
             _ => self.run.measured[index].footprint,
         };
         match footprint.map(|footprint| condition::touch(condition::bytes(&footprint), self.interrupt)) {

@@ -34,11 +34,16 @@ pub fn table(differences: &Differences, names: [&str; 2]) -> String {
     if count(Verdict::TooFew) > 0 {
         let _ = writeln!(text, "Too few runs to tell: {}.", count(Verdict::TooFew));
     }
+    let _ = writeln!(
+        text,
+        "Each interval has a confidence of {:.1} %, so that all of them hold together in 95 % of comparisons.",
+        100.0 * differences.confidence
+    );
     if !differences.only_one.is_empty() {
         let _ = writeln!(text, "Not measured in both: {}.", differences.only_one.join(", "));
     }
     for (what, first, second) in &differences.machines {
-        let _ = writeln!(text, "The {what} differs: {first}, and {second}.");
+        let _ = writeln!(text, "Another {what}: {first}, and then {second}.");
     }
     text
 }

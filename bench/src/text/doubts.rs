@@ -33,9 +33,30 @@ pub fn against_publishing(run: &Run) -> Vec<String> {
     if run.plan.ended != Some(Ended::Complete) {
         reasons.push("the run is not complete".to_owned());
     }
+    if run.any_failed() {
+        reasons.push("a row has failed".to_owned());
+    }
+    reasons.extend(losses(run));
     reasons.extend(disturbances(run));
     reasons.extend(run.machine.warnings());
     reasons
+}
+
+/// What was measured and is not there.
+fn losses(run: &Run) -> Vec<String> {
+    let mut losses = Vec::new();
+    if run.dropped > 0 {
+        losses.push(format!("{} of the lines of samples.jsonl could not be read", run.dropped));
+    }
+    for (cell, measured) in run.plan.cells.iter().zip(&run.measured) {
+        let planned = run.rounds.keys().filter(|round| cell.is_cold_in(**round)).count();
+        if measured.failure.is_none() && measured.cold.len() < planned {
+            let had = measured.cold.len();
+            losses
+                .push(format!("of {planned} cold runs of {}, {had} were recorded: its median is of those", cell.name));
+        }
+    }
+    losses
 }
 
 fn others(run: &Run) -> Vec<String> {
@@ -52,17 +73,7 @@ fn others(run: &Run) -> Vec<String> {
     if complete > 0 && complete < RUNS_FOR_AN_INTERVAL {
         doubts.push(format!("fewer than {RUNS_FOR_AN_INTERVAL} rounds: no intervals, and no ranks"));
     }
-    if run.dropped > 0 {
-        doubts.push(format!("{} of the lines of samples.jsonl could not be read", run.dropped));
-    }
-    for (cell, measured) in run.plan.cells.iter().zip(&run.measured) {
-        let planned = run.rounds.keys().filter(|round| cell.is_cold_in(**round)).count();
-        if measured.failure.is_none() && measured.cold.len() < planned {
-            let had = measured.cold.len();
-            doubts
-                .push(format!("of {planned} cold runs of {}, {had} were recorded: its median is of those", cell.name));
-        }
-    }
+    doubts.extend(losses(run));
     doubts.extend(disturbances(run));
     doubts.extend(run.machine.warnings());
     doubts

@@ -85,14 +85,7 @@ fn main_table(standings: &Standings) -> String {
         ]
     };
     let rows: Vec<Vec<String>> = standings.rows.iter().map(row).collect();
-    let [limit, of_one] = standings.limits;
-    let limits = match limit.zip(of_one) {
-        Some((limit, of_one)) => {
-            format!("The limit of this machine: {}; on one thread: {}.\n\n", number::time(limit), number::time(of_one))
-        }
-        None => String::new(),
-    };
-    format!("{}\n{limits}{HOW_TO_READ}", markdown(&columns, &rows))
+    format!("{}\n{}{HOW_TO_READ}", markdown(&columns, &rows), strategies::limits(standings))
 }
 
 /// The rows that are not known as well as was asked for.
@@ -108,7 +101,8 @@ fn wide_section(run: &Run) -> String {
     }
     let named: Vec<String> =
         wide.into_iter().map(|row| format!("{} ({})", row.name, or_nothing(row.margin, number::margin))).collect();
-    format!("Not known within {}, which was asked for: {}.\n\n", within(run), named.join(", "))
+    let asked = if run.plan.stop.rounds.is_some() { "" } else { ", which was asked for" };
+    format!("Not known within {}{asked}: {}.\n\n", within(run), named.join(", "))
 }
 
 fn within(run: &Run) -> String {

@@ -40,7 +40,16 @@ pub fn table(run: &Run) -> String {
     if rows.is_empty() {
         return "Nothing was timed.\n".to_owned();
     }
-    format!("{}\n{}\n", markdown(&columns, &rows), made_by(run))
+    format!("{}\n{}{}\n", markdown(&columns, &rows), limits(&standings), made_by(run))
+}
+
+/// What the shares of the limit are of.
+pub(crate) fn limits(standings: &Standings) -> String {
+    let [limit, of_one] = standings.limits;
+    let line = |(limit, of_one)| {
+        format!("The limit of this machine: {}; on one thread: {}.\n\n", number::time(limit), number::time(of_one))
+    };
+    limit.zip(of_one).map(line).unwrap_or_default()
 }
 
 /// The rows that show what one lock does to threads.

@@ -50,6 +50,16 @@ fn what_is_timed_is_one_batch_with_every_flag_and_no_digest() {
 }
 
 #[test]
+fn the_limit_takes_part_whatever_the_generator_is() {
+    let tree = Tree::new(&["sequential", "machine-limit"]);
+    assert_status(&tree.measure(&["--rounds", "1", "--rng", "mt19937"]), 0);
+    let run = tree.run();
+    for name in ["machine-limit", "machine-limit.one"] {
+        assert_eq!(run.measured(name).unwrap().cold.len(), 1, "{name}");
+    }
+}
+
+#[test]
 fn a_failing_strategy_is_a_row_and_the_others_go_on() {
     let tree = Tree::new(&["sequential", "twice", "liar", "crasher", "unoptimised", "tired"]);
     let output = tree.measure(&["--rounds", "2"]);

@@ -267,7 +267,7 @@ fn a_run_goes_on_at_its_own_commit_alone() {
     let output = resume(&tree, &dir);
     assert_status(&output, 2);
     let said = stderr(&output);
-    assert!(said.starts_with(&format!("error: --resume {}: that run is of ", dir.display())), "{said}");
+    assert!(said.starts_with(&format!("error: --resume {}: the commit of that run is ", dir.display())), "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");
     assert_eq!(fs::read(dir.join("samples.jsonl")).unwrap(), samples);
     git(&["reset", "--quiet", "--hard", "HEAD~1"]);

@@ -15,5 +15,6 @@ mod run;
 
 pub use cli::{JobOptions, one_line, rng_name, skew_name};
 pub use fault::{Fault, FaultKind, Faulty};
+pub use memory::available as available_memory;
 pub use report::{FailedKey, Report};
 pub use run::{main, unless_closed};

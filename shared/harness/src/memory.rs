@@ -21,9 +21,9 @@ pub(crate) fn check<W: Verifiable>(workload: &W) -> Result<(), TooLarge> {
     if needed > available { Err(TooLarge { needed, available }) } else { Ok(()) }
 }
 
-/// What the system would give without swapping, or what is left of this process's cgroup's limit. Where neither can be
-/// read, no workload is refused.
-fn available() -> u128 {
+/// Bytes that the system would give without swapping, or what is left of this process's cgroup's limit. Where neither can be
+/// read, as many as can be written.
+pub fn available() -> u128 {
     let what = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
     let Ok(mut system) = System::new_with_specifics(what) else { return u128::MAX };
     let limits = sysinfo::get_current_pid().ok().and_then(|pid| {

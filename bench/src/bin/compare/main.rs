@@ -95,12 +95,12 @@ fn measure(options: &Options, root: &Path) -> Result<u8> {
     let request = Request {
         only: options.only.clone(),
         python: options.interpreter()?,
-        jobs: vec![options.job()?],
+        jobs: if options.resume.is_some() { Vec::new() } else { vec![options.job()?] },
         stop: options.stop(),
         shuffle_seed: options.shuffle_seed(),
         condition: !options.no_condition,
         bin_dir: options.bin_dir.as_deref().map(|dir| folder("--bin-dir", dir)).transpose()?,
-        results: options.results(root)?,
+        results: if options.resume.is_some() { PathBuf::new() } else { options.results(root)? },
         command: own_command(root),
     };
     let resumed = options.resume.as_deref().map(|dir| folder("--resume", dir)).transpose()?;

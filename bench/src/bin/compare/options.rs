@@ -59,12 +59,12 @@ pub(crate) struct Options {
     #[command(flatten)]
     job: JobOptions,
 
-    /// Time every strategy until each ratio to sequential and to the fastest is known within so much: ten rounds at least
+    /// Time every strategy until each ratio to sequential and to the fastest is known within this percentage: ten rounds at least
     /// [default: 3%].
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     within: Option<f64>,
 
-    /// But no longer than this, once there are ten rounds [default: 15m].
+    /// Begin no round after this time, once there are ten [default: 15m].
     #[arg(long, value_name = "TIME", value_parser = duration)]
     budget: Option<f64>,
 
@@ -89,7 +89,7 @@ pub(crate) struct Options {
     out: Option<PathBuf>,
 
     /// Measure the release binaries in DIR, each row named like its file, instead of building: for binaries that were
-    /// carried to another machine.
+    /// carried to another machine. machine-limit and hyperfine are taken from there too.
     #[arg(long, value_name = "DIR")]
     pub(crate) bin_dir: Option<PathBuf>,
 
@@ -113,9 +113,9 @@ pub(crate) enum Command {
     },
     /// Say what is faster or slower in the second of two runs
     Cmp {
-        /// The run's folder
+        /// The first run's folder
         first: PathBuf,
-        /// The other's
+        /// The second run's folder
         second: PathBuf,
     },
     /// Put a table that is made from runs into a document
@@ -135,7 +135,7 @@ pub(crate) struct Splice {
     #[arg(value_enum)]
     pub(crate) part: Part,
 
-    /// The folder of its run; of both, for cmp
+    /// The run's folder; two for cmp
     #[arg(required = true)]
     pub(crate) runs: Vec<PathBuf>,
 
