@@ -4,7 +4,7 @@
 //!
 //! - [`entrants`]: who takes part, and how it is built.
 //! - [`sampling`]: taking samples.
-//! - [`run`]: the files of a run. Everything below reads those and nothing else.
+//! - [`run`]: the files of a run. Everything below reads those, and what the notebook's programs are to be compared with.
 //! - [`numbers`]: medians, intervals, ranks.
 //! - [`text`]: what people read.
 //!

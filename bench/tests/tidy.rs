@@ -4,6 +4,9 @@ use std::path::Path;
 
 mod rules;
 
+#[path = "rules/documents.rs"]
+mod documents;
+
 macro_rules! tests {
     ($module:ident: $($rule:ident,)*) => {
         $(
@@ -25,5 +28,12 @@ tests! {
     every_strategy_explains_itself,
     every_strategy_is_short,
     scripts_are_thin_doors,
+    the_rooms_of_bench_look_one_way,
     no_test_is_skipped_and_every_exception_says_why,
+}
+
+tests! {
+    documents:
+    every_spliced_part_is_made_from_the_runs_it_names,
+    the_readme_shows_the_strategies_and_the_notebook,
 }

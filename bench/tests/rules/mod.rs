@@ -184,6 +184,27 @@ pub(crate) fn every_strategy_is_short(root: &Path) {
     }
 }
 
+/// The rooms of bench/src, each with those that it may look into: data goes one way through them.
+const ROOMS: [(&str, &[&str]); 6] = [
+    ("process", &[]),
+    ("run", &[]),
+    ("entrants", &["process", "run"]),
+    ("numbers", &["run", "entrants"]),
+    ("sampling", &["process", "run", "entrants", "numbers"]),
+    ("text", &["run", "entrants", "numbers"]),
+];
+
+pub(crate) fn the_rooms_of_bench_look_one_way(root: &Path) {
+    for (room, allowed) in ROOMS {
+        for source in files(&root.join("bench/src").join(room), &[".rs"]) {
+            let text = read(&source);
+            for (other, _) in ROOMS.iter().filter(|(other, _)| *other != room && !allowed.contains(other)) {
+                assert!(!text.contains(&format!("crate::{other}::")), "{} looks into {other}", source.display());
+            }
+        }
+    }
+}
+
 pub(crate) fn scripts_are_thin_doors(root: &Path) {
     for script in files(root, &[".sh"]) {
         let lines = read(&script).lines().count();
