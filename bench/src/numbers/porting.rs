@@ -34,8 +34,8 @@ pub struct Gain {
     pub time: Summary,
     /// Time over time: each side draws from the generator that it likes best.
     pub faster: Ratio,
-    /// The strategy's time with the program's own generator, and time over that: both do the same arithmetic.
-    pub same_bits: Option<(Summary, Ratio)>,
+    /// The same with the program's own generator on both sides: both do the same arithmetic.
+    pub same_bits: Option<Ratio>,
     /// The strategy's memory pass.
     pub peak: Option<Peak>,
     /// Peak memory of both, as cells show them: the program's over the strategy's.
@@ -89,24 +89,20 @@ fn one(run: &Run, row: &Row) -> Ported {
             strategy,
             time: rust_figure.summary,
             faster: own.over(&rust_figure),
-            same_bits: same.and_then(figure).map(|same| (same.summary, own.over(&same))),
-            peak: peak(rust),
-            smaller: peak(measured).zip(peak(rust)).and_then(smaller),
+            same_bits: same.and_then(figure).map(|same| own.over(&same)),
+            peak: rust.peak(),
+            smaller: measured.peak().zip(rust.peak()).and_then(smaller),
         })
     };
     let gains = pair.map_or_else(Vec::new, |pair| pair.strategies.iter().filter_map(gain).collect());
     let samples = own.as_ref().map_or(0, |own| own.samples);
-    Ported { name: row.name.clone(), clock, time, samples, peak: peak(measured), gains }
+    Ported { name: row.name.clone(), clock, time, samples, peak: measured.peak(), gains }
 }
 
 /// The cell of a strategy that is there to be compared with programs alone.
 pub fn is_counterpart(run: &Run, cell: &Cell) -> bool {
     let row = run.plan.row(&cell.row);
     row.is_some_and(|row| row.kind == Kind::Strategy && row.rng.is_some())
-}
-
-fn peak(measured: &Measured) -> Option<Peak> {
-    measured.footprint.and_then(|footprint| footprint.peak)
 }
 
 /// Of two lower bounds there is nothing to say.

@@ -2,7 +2,7 @@
 
 use crate::numbers::stats::{self, ByRound, Figure, Interval, Ratio, Summary};
 use crate::run::answer::{Answer, seconds};
-use crate::run::footprint::Footprint;
+use crate::run::footprint::{Footprint, Peak};
 use crate::run::plan::{CONTROL, Cell, Kind, LIMIT, LIMIT_OF_ONE, Row, SEQUENTIAL};
 use crate::run::sample::{Cold, Survival};
 use crate::run::{Measured, Run};
@@ -26,10 +26,8 @@ pub struct Standing {
     pub rank: Option<usize>,
     /// The row's name.
     pub name: String,
-    /// What it is.
-    pub kind: Kind,
-    /// It draws from another generator than the job's.
-    pub other_rng: bool,
+    /// It is a strategy that draws from the job's generator.
+    pub is_among_strategies: bool,
     /// The whole process, from outside.
     pub cold: Summary,
     /// Of how many runs that is the median.
@@ -88,6 +86,12 @@ pub struct Control {
 pub const CONTROL_WITHIN: f64 = 0.05;
 
 impl Control {
+    /// Of a run in which both could be measured.
+    pub fn of(run: &Run) -> Option<Control> {
+        let figure = |name| Figure::of(&cold(run.measured(name).filter(|measured| measured.failure.is_none())?));
+        Some(Control { ratio: figure(CONTROL)?.over(&figure(SEQUENTIAL)?) })
+    }
+
     /// What is wrong, if equal rows did not come out equal. Nothing is known where there is no interval.
     pub fn objection(self) -> Option<&'static str> {
         let interval: Interval = self.ratio.interval?;
@@ -109,12 +113,8 @@ struct Figures<'a> {
 }
 
 impl Figures<'_> {
-    fn has_other_rng(&self, run: &Run) -> bool {
-        run.plan.job().is_some_and(|job| job.rng != self.cell.job.rng)
-    }
-
     fn is_among_strategies(&self, run: &Run) -> bool {
-        self.row.kind == Kind::Strategy && !self.has_other_rng(run)
+        self.row.kind == Kind::Strategy && run.plan.job().is_none_or(|job| job.rng == self.cell.job.rng)
     }
 }
 
@@ -132,8 +132,7 @@ pub fn warm(measured: &Measured) -> ByRound {
 
 /// The cells that can be ranked, with their figures.
 fn figures(run: &Run) -> Vec<Figures<'_>> {
-    let cells = run.plan.cells.iter().zip(&run.measured).filter(|(_, measured)| measured.failure.is_none());
-    let figures = cells.filter_map(|(cell, measured)| {
+    let figures = run.whole().filter_map(|(cell, measured)| {
         let row = run.plan.row(&cell.row)?;
         let (cold, warm) = (Figure::of(&cold(measured))?, Figure::of(&warm(measured)));
         Some(Figures { cell, row, measured, cold, warm })
@@ -147,11 +146,8 @@ impl Standings {
         let all = figures(run);
         let named = |name: &str| all.iter().find(|it| it.cell.name == name);
         let sequential = named(SEQUENTIAL);
-        let control =
-            named(CONTROL).zip(sequential).map(|(control, it)| Control { ratio: control.cold.over(&it.cold) });
         let limits = [LIMIT, LIMIT_OF_ONE].map(|name| named(name).map(|it| it.cold.summary));
-        let mut ranked: Vec<&Figures<'_>> =
-            all.iter().filter(|it| matches!(it.row.kind, Kind::Strategy | Kind::Notebook)).collect();
+        let mut ranked: Vec<&Figures<'_>> = all.iter().filter(|it| it.row.kind.is_ranked()).collect();
         ranked.sort_by(|a, b| {
             let (a, b) = ((a.cold.summary.median, &a.cell.name), (b.cold.summary.median, &b.cell.name));
             a.0.total_cmp(&b.0).then_with(|| a.1.cmp(b.1))
@@ -176,12 +172,19 @@ impl Standings {
                 ..alone(it, run)
             }
         };
-        Standings { rows: ranked.iter().map(standing).collect(), control, limits }
+        Standings { rows: ranked.iter().map(standing).collect(), control: Control::of(run), limits }
     }
 
     /// The row called `name`.
     pub fn row(&self, name: &str) -> Option<&Standing> {
         self.rows.iter().find(|row| row.name == name)
+    }
+}
+
+impl Standing {
+    /// The most that was seen at once in the memory pass.
+    pub fn peak(&self) -> Option<Peak> {
+        self.footprint.and_then(|footprint| footprint.peak)
     }
 }
 
@@ -195,8 +198,7 @@ fn alone(it: &Figures<'_>, run: &Run) -> Standing {
     Standing {
         rank: None,
         name: cell.name.clone(),
-        kind: row.kind,
-        other_rng: it.has_other_rng(run),
+        is_among_strategies: it.is_among_strategies(run),
         cold: cold.summary,
         runs: cold.samples,
         user: middle(|run| run.user),

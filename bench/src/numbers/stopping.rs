@@ -3,7 +3,7 @@
 use crate::numbers::standings;
 use crate::numbers::stats::{Figure, Ratio};
 use crate::run::Run;
-use crate::run::plan::{Cell, Kind, SEQUENTIAL};
+use crate::run::plan::{Cell, SEQUENTIAL};
 
 /// How narrow an interval is to be unless told otherwise: it reaches at most 3 % from its ratio. Rows 5 % apart are then told
 /// apart in nine runs of ten (`tests/statistics.rs`), and the default job gets there within the default budget.
@@ -47,16 +47,15 @@ pub struct Wide {
 /// Only samples of rounds up to `round` count. A slow row that has all its runs is not waited for, but is named as well if
 /// `all` are asked for.
 pub fn wide(run: &Run, round: u32, all: bool) -> Vec<Wide> {
-    let cells = run.plan.cells.iter().zip(&run.measured).filter(|(_, measured)| measured.failure.is_none());
-    let figures: Vec<(&Cell, Figure)> = cells
+    let figures: Vec<(&Cell, Figure)> = run
+        .whole()
         .filter_map(|(cell, measured)| {
             let so_far = standings::cold(measured).into_iter().filter(|(number, _)| *number <= round).collect();
             Some((cell, Figure::of(&so_far)?))
         })
         .collect();
     let sequential = figures.iter().find(|(cell, _)| cell.name == SEQUENTIAL);
-    let ranked =
-        |cell: &Cell| run.plan.row(&cell.row).is_some_and(|row| matches!(row.kind, Kind::Strategy | Kind::Notebook));
+    let ranked = |cell: &Cell| run.plan.row(&cell.row).is_some_and(|row| row.kind.is_ranked());
     let fastest = figures
         .iter()
         .filter(|(cell, _)| ranked(cell))

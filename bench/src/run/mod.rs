@@ -19,9 +19,9 @@ use serde::de::DeserializeOwned;
 
 use self::answer::Answer;
 use self::folder::{FileError, MACHINE, PLAN, SAMPLES};
-use self::footprint::Footprint;
+use self::footprint::{Footprint, Peak};
 use self::machine::Machine;
-use self::plan::{FORMAT, Plan};
+use self::plan::{Cell, FORMAT, Plan};
 use self::sample::{Cold, Failure, Line, Round, Survival};
 
 pub mod answer;
@@ -64,6 +64,13 @@ pub struct Measured {
     pub warm: BTreeMap<u32, Answer>,
     /// Why it has no place in the table.
     pub failure: Option<Failure>,
+}
+
+impl Measured {
+    /// The most that was seen at once.
+    pub fn peak(&self) -> Option<Peak> {
+        self.footprint.and_then(|footprint| footprint.peak)
+    }
 }
 
 impl Run {
@@ -138,6 +145,11 @@ impl Run {
     pub fn measured(&self, name: &str) -> Option<&Measured> {
         let index = self.plan.cells.iter().position(|cell| cell.name == name)?;
         self.measured.get(index)
+    }
+
+    /// The cells that have not failed, with what was measured of each.
+    pub fn whole(&self) -> impl Iterator<Item = (&Cell, &Measured)> {
+        self.plan.cells.iter().zip(&self.measured).filter(|(_, measured)| measured.failure.is_none())
     }
 
     /// Whether a row failed.

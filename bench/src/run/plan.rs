@@ -119,6 +119,13 @@ pub enum Ended {
     Interrupted,
 }
 
+impl Kind {
+    /// Whether such a row has a rank: it does the job, and is there once.
+    pub fn is_ranked(self) -> bool {
+        matches!(self, Kind::Strategy | Kind::Notebook)
+    }
+}
+
 impl Plan {
     /// The row called `name`.
     pub fn row(&self, name: &str) -> Option<&Row> {

@@ -1,6 +1,6 @@
 //! What one should know before believing the tables of a run.
 
-use crate::numbers::standings::{Control, Standings};
+use crate::numbers::standings::Control;
 use crate::numbers::stats::RUNS_FOR_AN_INTERVAL;
 use crate::run::Run;
 use crate::run::machine::Others;
@@ -9,7 +9,7 @@ use crate::text::number;
 
 /// All of it, what matters most first.
 pub fn of(run: &Run) -> Vec<String> {
-    let control = Standings::of(run).control.and_then(objection);
+    let control = Control::of(run).and_then(objection);
     control.into_iter().chain(others(run)).collect()
 }
 
@@ -25,7 +25,7 @@ fn objection(control: Control) -> Option<String> {
 
 /// Why the figures of a run should not be published; nothing if they may.
 pub fn against_publishing(run: &Run) -> Vec<String> {
-    let control = Standings::of(run).control;
+    let control = Control::of(run);
     let mut reasons: Vec<String> = control.and_then(objection).into_iter().collect();
     if control.is_none_or(|control| control.ratio.interval.is_none()) {
         reasons.push("whether equal rows come out equal is not known".to_owned());

@@ -8,7 +8,7 @@ use crate::run::Run;
 use crate::run::folder::{FileError, PLAN, write_whole};
 use crate::run::plan::Ended;
 use crate::text::table::{Align, markdown};
-use crate::text::{is_among_strategies, number, title};
+use crate::text::{number, title};
 
 /// A folder of a run by its name, or why it cannot be read.
 pub type Entry = (String, Result<Run, String>);
@@ -61,7 +61,7 @@ pub fn render(entries: &[Entry]) -> String {
             }
         };
         let standings = Standings::of(run);
-        let fastest = standings.rows.iter().find(|row| is_among_strategies(row.kind, row.other_rng));
+        let fastest = standings.rows.iter().find(|row| row.is_among_strategies);
         let fastest = fastest.map(|row| format!("{}, {}", row.name, number::time(row.cold)));
         let rounds = run.rounds.len();
         let rounds = match (run.plan.ended, run.plan.stop.rounds) {

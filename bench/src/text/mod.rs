@@ -12,9 +12,10 @@ pub mod table;
 
 use std::fmt::Write;
 
+use crate::numbers::stats::Ratio;
 use crate::run::Run;
 use crate::run::footprint::Peak;
-use crate::run::plan::{Kind, Plan};
+use crate::run::plan::Plan;
 use crate::run::sample::Survival;
 
 /// The job in words.
@@ -66,7 +67,7 @@ pub(crate) fn or_nothing<T>(value: Option<T>, show: impl Fn(T) -> String) -> Str
     value.map_or_else(|| number::NOTHING.to_owned(), show)
 }
 
-/// Whether a row belongs into a table of the strategies among themselves.
-pub(crate) fn is_among_strategies(kind: Kind, other_rng: bool) -> bool {
-    kind == Kind::Strategy && !other_rng
+/// A ratio; of a row to itself, 1 without any digits, since nothing was measured.
+pub(crate) fn compared(ratio: Option<Ratio>, to_itself: bool, show: impl Fn(Ratio) -> String) -> String {
+    if to_itself { "1×".to_owned() } else { or_nothing(ratio, show) }
 }

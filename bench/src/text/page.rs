@@ -6,15 +6,14 @@ use std::path::Path;
 use crate::numbers::standings::{Control, Standing, Standings};
 use crate::numbers::stopping;
 use crate::numbers::{porting as ported, stats};
-use crate::run::Run;
 use crate::run::folder::{FileError, write_whole};
-use crate::run::footprint::{Footprint, Peak};
 use crate::run::machine::{Activity, Others};
-use crate::run::plan::{CONTROL, Row, SEQUENTIAL};
+use crate::run::plan::{CONTROL, Cell, Row, SEQUENTIAL};
 use crate::run::sample::Stage;
+use crate::run::{Measured, Run};
 use crate::text::number::{self, NOTHING};
 use crate::text::table::{Align, markdown};
-use crate::text::{doubts, or_nothing, porting, seen, strategies, survives, title};
+use crate::text::{compared, doubts, or_nothing, porting, seen, strategies, survives, title};
 
 /// Remakes `README.md` in the folder of a run from the other files in it.
 pub fn write(dir: &Path) -> Result<Run, FileError> {
@@ -73,15 +72,14 @@ fn main_table(standings: &Standings) -> String {
         ("memory", Align::Right),
     ];
     let row = |row: &Standing| {
-        let itself = |is: bool, ratio| if is { "1×".to_owned() } else { or_nothing(ratio, number::ratio) };
         vec![
             or_nothing(row.rank, |rank| rank.to_string()),
             row.name.clone(),
             number::time(row.cold),
-            itself(row.name == SEQUENTIAL, row.speed_up),
-            itself(row.name == standings.rows[0].name, row.to_fastest),
+            compared(row.speed_up, row.name == SEQUENTIAL, number::ratio),
+            compared(row.to_fastest, row.name == standings.rows[0].name, number::ratio),
             or_nothing(row.of_limit, number::whole_percent),
-            seen(peak(row), |peak| number::bytes(peak.pss_bytes)),
+            seen(row.peak(), |peak| number::bytes(peak.pss_bytes)),
         ]
     };
     let rows: Vec<Vec<String>> = standings.rows.iter().map(row).collect();
@@ -140,9 +138,9 @@ fn use_table(standings: &Standings) -> String {
             format!("{} + {}", row.runs, row.warm_batches),
             number::short_time(row.user),
             number::short_time(row.system),
-            to_output(row.footprint),
-            seen(peak(row), |peak| peak.threads.to_string()),
-            seen(peak(row), |peak| peak.processes.to_string()),
+            to_output(row),
+            seen(row.peak(), |peak| peak.threads.to_string()),
+            seen(row.peak(), |peak| peak.processes.to_string()),
             or_nothing(row.footprint.and_then(|footprint| footprint.keys_in_flight), number::average),
             or_nothing(row.survival, survives),
             or_nothing(row.lines, |lines| lines.to_string()),
@@ -152,15 +150,10 @@ fn use_table(standings: &Standings) -> String {
     format!("## What each row used\n\n{HOW_TO_READ_USE}{}\n", markdown(&columns, &rows))
 }
 
-fn peak(row: &Standing) -> Option<Peak> {
-    row.footprint.and_then(|footprint| footprint.peak)
-}
-
 /// Peak memory in sizes of the output. Beside little output, the program itself is all that is seen.
-fn to_output(footprint: Option<Footprint>) -> String {
-    let output = footprint.map(|footprint| footprint.output_bytes).filter(|output| *output >= 1_000_000);
-    let peak = footprint.and_then(|footprint| footprint.peak);
-    or_nothing(output, |output| seen(peak, |peak| number::factor(peak.pss_bytes as f64 / output as f64)))
+fn to_output(row: &Standing) -> String {
+    let output = row.footprint.map(|footprint| footprint.output_bytes).filter(|output| *output >= 1_000_000);
+    or_nothing(output, |output| seen(row.peak(), |peak| number::factor(peak.pss_bytes as f64 / output as f64)))
 }
 
 const HOW_TO_READ_WARM: &str = "\
@@ -183,8 +176,7 @@ fn warm_table(standings: &Standings) -> String {
         let phases = row.phases?;
         let [start, first_run, drop, stop] =
             [phases.start, phases.first_run, phases.drop, phases.stop].map(number::short_time);
-        let is_sequential = row.name == SEQUENTIAL;
-        let speed_up = if is_sequential { "1×".to_owned() } else { or_nothing(row.warm_speed_up, number::ratio) };
+        let speed_up = compared(row.warm_speed_up, row.name == SEQUENTIAL, number::ratio);
         Some(vec![row.name.clone(), or_nothing(row.warm, number::time), speed_up, start, first_run, drop, stop])
     };
     let rows: Vec<Vec<String>> = standings.rows.iter().filter_map(row).collect();
@@ -222,7 +214,7 @@ fn failed_table(run: &Run) -> String {
         ("ended with", Align::Left),
         ("last line of stderr", Align::Left),
     ];
-    let row = |(cell, measured): (&crate::run::plan::Cell, &crate::run::Measured)| {
+    let row = |(cell, measured): (&Cell, &Measured)| {
         let failure = measured.failure.as_ref()?;
         let stage = match failure.stage {
             Stage::Build => "build",
@@ -347,9 +339,8 @@ fn others_used(run: &Run) -> String {
 /// The digest that all rows of a generator have.
 fn digests(run: &Run) -> Vec<(String, String)> {
     let mut digests: Vec<(String, String)> = Vec::new();
-    let whole = run.plan.cells.iter().zip(&run.measured).filter(|(_, measured)| measured.failure.is_none());
-    let several = whole.clone().any(|(cell, _)| ported::is_counterpart(run, cell));
-    for (cell, measured) in whole {
+    let several = run.whole().any(|(cell, _)| ported::is_counterpart(run, cell));
+    for (cell, measured) in run.whole() {
         let of = match several {
             false => "Digest of all rows".to_owned(),
             true => format!("Digest of all rows with `--rng {}`", cell.job.rng),

@@ -77,7 +77,7 @@ fn lines(row: &Ported) -> Vec<Vec<String>> {
         line([
             gain.strategy.to_owned(),
             number::ratio(gain.faster),
-            or_nothing(gain.same_bits, |(_, ratio)| number::ratio(ratio)),
+            or_nothing(gain.same_bits, number::ratio),
             or_nothing(gain.smaller, smaller),
         ])
     };
@@ -141,7 +141,7 @@ mod tests {
             strategy,
             time,
             faster: ratio(value),
-            same_bits: same.map(|same| (time, ratio(same))),
+            same_bits: same.map(ratio),
             peak: None,
             smaller: None,
         };

@@ -4,7 +4,7 @@ use crate::numbers::standings::{Standing, Standings};
 use crate::run::Run;
 use crate::run::plan::SEQUENTIAL;
 use crate::text::table::{Align, markdown};
-use crate::text::{is_among_strategies, made_by, number, or_nothing, seen, survives};
+use crate::text::{compared, made_by, number, or_nothing, seen, survives};
 
 /// The table, and what made it.
 pub fn table(run: &Run) -> String {
@@ -23,19 +23,15 @@ pub fn table(run: &Run) -> String {
             or_nothing(row.rank, |rank| rank.to_string()),
             row.name.clone(),
             number::time(row.cold),
-            if row.name == SEQUENTIAL {
-                "1×".to_owned()
-            } else {
-                or_nothing(row.speed_up, |it| number::factor(it.value))
-            },
+            compared(row.speed_up, row.name == SEQUENTIAL, |ratio| number::factor(ratio.value)),
             or_nothing(row.of_limit, number::whole_percent),
             or_nothing(row.warm, |warm| number::short_time(warm.median)),
-            seen(row.footprint.and_then(|footprint| footprint.peak), |peak| number::bytes(peak.pss_bytes)),
+            seen(row.peak(), |peak| number::bytes(peak.pss_bytes)),
             or_nothing(row.survival, survives),
         ]
     };
     let standings = Standings::of(run);
-    let strategies = standings.rows.iter().filter(|row| is_among_strategies(row.kind, row.other_rng));
+    let strategies = standings.rows.iter().filter(|row| row.is_among_strategies);
     let rows: Vec<Vec<String>> = strategies.map(row).collect();
     if rows.is_empty() {
         return "Nothing was timed.\n".to_owned();
@@ -63,7 +59,7 @@ pub fn lock_table(run: &Run) -> String {
         let row = standings.row(name)?;
         Some(vec![
             row.name.clone(),
-            seen(row.footprint.and_then(|footprint| footprint.peak), |peak| peak.threads.to_string()),
+            seen(row.peak(), |peak| peak.threads.to_string()),
             number::time(row.cold),
             or_nothing(row.warm, number::time),
         ])

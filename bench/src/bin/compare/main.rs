@@ -49,21 +49,23 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<u8> {
-    if let Some(Command::TouchMemory { bytes }) = options.command {
-        condition::write_once(bytes);
-        return Ok(0);
+    match &options.command {
+        Some(Command::TouchMemory { bytes }) => condition::write_once(*bytes),
+        Some(Command::Report { run }) => enter().and_then(|_| report(run))?,
+        Some(Command::Splice(splice)) => enter().and_then(|root| splice_part(&root, splice))?,
+        Some(Command::Cmp { first, second }) => enter().and_then(|_| cmp(first, second))?,
+        None => return enter().and_then(|root| measure(options, &root)),
     }
+    Ok(0)
+}
+
+/// Goes to the folder that the user is in, and returns the root of the repository.
+fn enter() -> Result<PathBuf> {
     let root = root()?;
     if let Some(from) = env::var_os(CALLED_FROM) {
         env::set_current_dir(&from).with_context(|| from.display().to_string())?;
     }
-    match &options.command {
-        Some(Command::Report { run }) => report(run).map(|()| 0),
-        Some(Command::Splice(splice)) => splice_part(&root, splice).map(|()| 0),
-        Some(Command::Cmp { first, second }) => cmp(first, second).map(|()| 0),
-        Some(Command::TouchMemory { .. }) => Ok(0),
-        None => measure(options, &root),
-    }
+    Ok(root)
 }
 
 /// The nearest folder from here upwards that has strategies; without any, the folder we are in.
@@ -111,11 +113,11 @@ fn measure(options: &Options, root: &Path) -> Result<u8> {
     };
     match (finished, resumed) {
         (Some(finished), _) => show(finished),
-        (None, Some(dir)) if dir.is_dir() => {
+        (None, Some(dir)) => {
             tell::say("the run is complete; there is nothing to resume");
             report(&dir).map(|()| 0)
         }
-        (None, _) => Ok(1),
+        (None, None) => Ok(1),
     }
 }
 
