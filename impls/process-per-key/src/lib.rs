@@ -5,16 +5,18 @@
 //! nothing is kept from one key to the next, so a key finds no trace of the one before it, and `start` has nothing to
 //! start.
 
+use std::iter;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
-use std::thread::{self, Builder, ScopedJoinHandle};
-use std::{io, iter};
+use std::thread::{self, ScopedJoinHandle};
 
-use kernel::{Context, KeyError, Outcome, Runs, Stage, StartError, Strategy};
-use worker::{Load, Portable, Worker};
+use kernel::{Context, Outcome, Runs, Stage, StartError, Strategy};
+use worker::{Load, Portable, SpawnError, Supervisor};
 
 /// What each process is started with.
 pub struct ProcessPerKey {
-    context: Context,
+    workers: NonZeroUsize,
+    supervisor: Supervisor,
     shortfall: Option<StartError>,
 }
 
@@ -22,7 +24,9 @@ impl Strategy for ProcessPerKey {
     const PROCESSES: bool = true;
 
     fn start(context: &Context) -> Result<Self, StartError> {
-        Ok(ProcessPerKey { context: context.clone(), shortfall: None })
+        let command = context.worker_command.clone();
+        let supervisor = Supervisor { command, deadline: context.deadline, retries: 1 };
+        Ok(ProcessPerKey { workers: context.workers, supervisor, shortfall: None })
     }
 
     fn shortfall(&self) -> Option<&StartError> {
@@ -39,19 +43,22 @@ impl<W: Portable> Runs<W> for ProcessPerKey {
 
         let mut workers: Vec<Taken<_>> = thread::scope(|scope| {
             let threads: Vec<_> =
-                (0..self.context.workers.get().min(keys)).map(|_| Builder::new().spawn_scoped(scope, work)).collect();
+                (0..self.workers.get().min(keys)).map(|_| thread::Builder::new().spawn_scoped(scope, work)).collect();
             let join = |thread: ScopedJoinHandle<'_, _>| thread.join().expect("a process's failure is an outcome");
-            threads.into_iter().map(|thread| thread.map_or_else(|refused| (Vec::new(), Some(refused)), join)).collect()
+            let refused = |error| (Vec::new(), Some(SpawnError::System(error)));
+            threads.into_iter().map(|thread| thread.map_or_else(refused, join)).collect()
         });
         // What was refused a process while others had one is tried again without them; not if what was started is no
         // worker, since the next would be none either.
         let is_no_worker = |(taken, refusal): &Taken<_>| {
-            taken.is_empty() && refusal.as_ref().is_some_and(|refusal| refusal.raw_os_error().is_none())
+            taken.is_empty() && matches!(refusal, Some(SpawnError::Lost { stage: Stage::Starting, .. }))
         };
         if !workers.iter().all(is_no_worker) {
             workers.push(work());
         }
-        let parts = workers.into_iter().flat_map(|(taken, refusal)| iter::once(Ok(taken)).chain(refusal.map(Err)));
+        let parts = workers
+            .into_iter()
+            .flat_map(|(taken, refusal)| iter::once(Ok(taken)).chain(refusal.map(|refusal| Err(refusal.into()))));
         let (outcomes, shortfall) = kernel::from_workers(keys, parts);
         self.shortfall = shortfall;
         outcomes
@@ -59,7 +66,7 @@ impl<W: Portable> Runs<W> for ProcessPerKey {
 }
 
 /// Outcomes that one thread took, each with its key's index; and if it was refused a process, why.
-type Taken<T> = (Vec<(usize, Outcome<T>)>, Option<io::Error>);
+type Taken<T> = (Vec<(usize, Outcome<T>)>, Option<SpawnError>);
 
 impl ProcessPerKey {
     /// Takes keys until none is left, or until there is no process for one, which is then left to the others.
@@ -68,36 +75,14 @@ impl ProcessPerKey {
         let mut taken = Vec::new();
         loop {
             let Some(index) = left().pop() else { return (taken, None) };
-            match self.expand(load, index) {
+            // Whoever has answered goes at once, with all that the key may have left behind.
+            match self.supervisor.expand(&mut None, load, index) {
                 Ok(outcome) => taken.push((index, outcome)),
                 Err(refusal) => {
                     left().push(index);
                     return (taken, Some(refusal));
                 }
             }
-        }
-    }
-
-    /// Expands one key, and tries again if its process dies. An error if there is no process.
-    fn expand<W: Portable>(&self, load: &Load<W>, index: usize) -> io::Result<Outcome<W::Output>> {
-        let outcome = self.in_a_process(load, index)?;
-        let Err(KeyError::Died { stage, .. }) = outcome else { return Ok(outcome) };
-        match self.in_a_process(load, index) {
-            // Neither ever was a worker: nothing that this key did. One alone may have been hit by a stray signal.
-            Err(refusal) if stage == Stage::Starting => Err(refusal),
-            Ok(Err(death @ KeyError::Died { stage: Stage::Starting, .. })) => Err(io::Error::other(death)),
-            // Without another process, the death is what is told of this key.
-            Err(_) => Ok(outcome),
-            again => again,
-        }
-    }
-
-    fn in_a_process<W: Portable>(&self, load: &Load<W>, index: usize) -> io::Result<Outcome<W::Output>> {
-        let worker = Worker::spawn(&self.context.worker_command)?;
-        match worker.expand(load, index, self.context.deadline) {
-            // It never was a worker.
-            (Err(KeyError::NotStarted(refusal)), None) => Err(refusal),
-            (outcome, _worker) => Ok(outcome),
         }
     }
 }

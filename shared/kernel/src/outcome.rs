@@ -53,6 +53,13 @@ pub enum KeyError {
         violation: String,
     },
 
+    /// The key's output was there, in its process, and could not be sent from it.
+    #[error("its output could not be sent: {reason}")]
+    NotSent {
+        /// Why: it has more bytes than the workload's limit, or cannot be serialised.
+        reason: String,
+    },
+
     /// The process that asked for the key could not hold its output.
     #[error("this process had no memory for the output of {bytes} bytes")]
     NoMemory {
@@ -69,6 +76,11 @@ impl KeyError {
 
     /// The error of a key whose `expand` panicked with this payload.
     pub fn from_panic(payload: Box<dyn Any + Send>) -> Self {
+        KeyError::Panicked { message: Self::panic_message(payload) }
+    }
+
+    /// What a panic said, cut to [`KeyError::MESSAGE_LIMIT`] bytes.
+    pub fn panic_message(payload: Box<dyn Any + Send>) -> String {
         let message = if let Some(message) = payload.downcast_ref::<&str>() {
             cut(message)
         } else if let Some(message) = payload.downcast_ref::<String>() {
@@ -80,7 +92,7 @@ impl KeyError {
         if let Err(second) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
             std::mem::forget(second);
         }
-        KeyError::Panicked { message }
+        message
     }
 }
 
@@ -100,7 +112,11 @@ pub enum Exit {
 pub enum Stage {
     /// It had not said hello yet.
     Starting,
-    /// It had been given the key, and nothing of the output had come.
+    /// It had not got the workload whole, or was decoding it.
+    Loading,
+    /// It had not taken the key yet.
+    Waiting,
+    /// It had taken the key, and nothing of the output had come.
     Computing,
     /// A part of the output had come.
     Sending,
@@ -136,6 +152,8 @@ impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Stage::Starting => "starting",
+            Stage::Loading => "loading the workload",
+            Stage::Waiting => "waiting for a key",
             Stage::Computing => "computing",
             Stage::Sending => "sending its output",
         })

@@ -2,14 +2,13 @@
 //! `bench/notebook/pickle_cost.py` is the same for Python's pickle.
 
 use std::hint::black_box;
-use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
 use criterion::{Criterion, Throughput};
 use kernel::{Fill, Job, Parameters, WorkerCommand, Workload, with_huge_pages};
 use serde::{Deserialize, Serialize};
-use worker::{Load, Portable, Postcard, Worker};
+use worker::{Asked, Load, Portable, Postcard, Worker};
 
 /// The default job, sent by the codec for any serde type.
 #[derive(Serialize, Deserialize)]
@@ -79,9 +78,10 @@ fn through_a_worker<W: Portable>(criterion: &mut Criterion, name: &str, workload
         bencher.iter_custom(|results| {
             let start = Instant::now();
             for _ in 0..results {
-                let (outcome, survivor) = worker.take().expect("a live worker").expand(&load, 0, None);
-                black_box(outcome.map_err(io::Error::other).expect("an output"));
-                worker = survivor;
+                let asked = worker.take().expect("a live worker").expand(&load, 0, None);
+                let Asked::Answered(Ok(output), survivor) = asked else { panic!("no output") };
+                black_box(output);
+                worker = Some(survivor);
             }
             start.elapsed()
         });

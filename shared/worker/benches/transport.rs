@@ -20,7 +20,7 @@ use memmap2::{Mmap, MmapMut};
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::unistd::Pid;
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
-use worker::{Load, Worker};
+use worker::{Asked, Load, Worker};
 
 /// f64s per result, as in the default job.
 const VALUES: usize = 1_000_000;
@@ -92,9 +92,10 @@ fn main() {
     let fill = Arc::new(Fill(Job::new(Parameters::default()).expect("the default job")));
     let worker = Worker::spawn(&WorkerCommand::this_program()).and_then(Worker::greeted).expect("a worker");
     measure(&mut group, "worker", (Some(worker), Load::new(&fill)), |(worker, load)| {
-        let (outcome, survivor) = worker.take().expect("a live worker").expand(load, 0, None);
-        *worker = survivor;
-        Ok(Kept::Block(outcome.map_err(io::Error::other)?))
+        let asked = worker.take().expect("a live worker").expand(load, 0, None);
+        let Asked::Answered(Ok(block), survivor) = asked else { return Err(io::Error::other("no output")) };
+        *worker = Some(survivor);
+        Ok(Kept::Block(block))
     });
     group.finish();
     criterion.final_summary();

@@ -1,25 +1,27 @@
 //! How outputs cross the channel.
 
-use std::io::{self, IoSlice, Write};
+use std::io::{self, Write};
 use std::mem::MaybeUninit;
-use std::os::unix::net::UnixStream;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::parent::{Broken, Channel};
-use crate::protocol::{Kind, TEXT_LIMIT, encode_answer};
+use crate::channel::{Broken, Channel};
+use crate::port::Port;
+use crate::protocol::{Kind, TEXT_LIMIT, encode_reply};
 
 /// How outputs of type `T` cross the channel.
 pub trait Codec<T> {
-    /// Sends an output, in the worker.
+    /// Sends an output, in the worker. A panic or an error before the first byte is the key's failure alone; after it, the
+    /// worker is lost with the key, since the parent waits for the rest.
     ///
     /// # Errors
     ///
-    /// When the parent is gone.
+    /// When the parent is gone, or the output cannot be sent.
     fn send(output: &T, answer: Answer<'_>) -> io::Result<()>;
 
-    /// Receives one, in the parent. `body` has at most the workload's [`max_bytes`](crate::Portable::max_bytes).
+    /// Receives one, in the parent. `body` has at most the workload's [`max_bytes`](crate::Portable::max_bytes). A panic is
+    /// the key's failure alone.
     ///
     /// # Errors
     ///
@@ -29,26 +31,29 @@ pub trait Codec<T> {
 
 /// The answer that a worker is about to send.
 pub struct Answer<'a> {
-    pub(crate) channel: &'a mut UnixStream,
-    pub(crate) index: u64,
-    pub(crate) kind: Kind,
+    pub(crate) port: &'a mut Port,
+    pub(crate) call: u64,
+    /// The most bytes that it may have.
+    pub(crate) limit: u64,
 }
 
 impl<'a> Answer<'a> {
-    /// Sends it whole.
+    /// The number of this call on the worker's channel.
+    pub fn call(&self) -> u64 {
+        self.call
+    }
+
+    /// Sends it whole. One that is longer than the workload's [`max_bytes`](crate::Portable::max_bytes) is not sent, and
+    /// its key fails.
     ///
     /// # Errors
     ///
     /// When the parent is gone.
     pub fn send(self, body: &[u8]) -> io::Result<()> {
-        let head = encode_answer(self.kind, self.index, body.len() as u64);
-        // Head and body in one call, so that a small answer wakes the parent once.
-        let sent = match self.channel.write_vectored(&[IoSlice::new(&head), IoSlice::new(body)]) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
-            sent => sent?,
-        };
-        self.channel.write_all(&head[sent.min(head.len())..])?;
-        self.channel.write_all(&body[sent.saturating_sub(head.len())..])
+        match self.check(body.len() as u64) {
+            Ok(()) => self.port.reply(Kind::Output, self.call, body),
+            Err(reason) => self.fail(&reason),
+        }
     }
 
     /// Sends, in the place of an output that cannot be sent, why not. The key fails with this, and the worker lives on.
@@ -57,19 +62,31 @@ impl<'a> Answer<'a> {
     ///
     /// When the parent is gone.
     pub fn fail(self, reason: &str) -> io::Result<()> {
-        // A panic's message was cut already, and its mark makes it a little longer than what it was cut to.
-        let reason = &reason[..reason.floor_char_boundary(TEXT_LIMIT as usize)];
-        Answer { kind: Kind::Panicked, ..self }.send(reason.as_bytes())
+        self.tell(Kind::Unsent, reason)
     }
 
     /// Sends its head; the caller then writes as many bytes as it announced.
     ///
     /// # Errors
     ///
-    /// When the parent is gone.
+    /// When the parent is gone, or that is more than the workload's [`max_bytes`](crate::Portable::max_bytes).
     pub fn announce(self, length: u64) -> io::Result<impl Write + 'a> {
-        self.channel.write_all(&encode_answer(self.kind, self.index, length))?;
-        Ok(self.channel)
+        self.check(length).map_err(io::Error::other)?;
+        self.port.write_all(&encode_reply(Kind::Output, self.call, length))?;
+        Ok(self.port)
+    }
+
+    pub(crate) fn tell(self, kind: Kind, text: &str) -> io::Result<()> {
+        // A panic's message was cut already, and its mark makes it a little longer than what it was cut to.
+        let text = &text[..text.floor_char_boundary(TEXT_LIMIT as usize)];
+        self.port.reply(kind, self.call, text.as_bytes())
+    }
+
+    fn check(&self, length: u64) -> Result<(), String> {
+        if length <= self.limit {
+            return Ok(());
+        }
+        Err(format!("it has {length} bytes where the workload's `max_bytes` allows {}", self.limit))
     }
 }
 
@@ -94,9 +111,7 @@ impl Body<'_> {
         if wanted > self.left() {
             return Err(ReceiveError::Invalid(format!("{wanted} bytes were expected and {} came", self.left())));
         }
-        self.channel.receive(buffer).map_err(ReceiveError::Lost)?;
-        self.channel.left -= wanted;
-        Ok(())
+        self.channel.receive(buffer).map_err(ReceiveError::Lost)
     }
 
     /// The rest, as bytes.
@@ -122,8 +137,8 @@ impl Body<'_> {
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiveError {
     /// The worker died, ran past the key's deadline, or left the channel.
-    #[error("the worker is lost")]
-    Lost(#[source] Broken),
+    #[error("the worker is lost: {0}")]
+    Lost(Broken),
     /// The bytes are no output.
     #[error("{0}")]
     Invalid(String),
@@ -178,7 +193,7 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Postcard {
     fn send(output: &T, answer: Answer<'_>) -> io::Result<()> {
         match postcard::to_stdvec(output) {
             Ok(bytes) => answer.send(&bytes),
-            Err(error) => answer.fail(&format!("the output cannot be serialised: {error}")),
+            Err(error) => answer.fail(&format!("it cannot be serialised: {error}")),
         }
     }
 

@@ -3,23 +3,25 @@
 //! | from | message | bytes |
 //! |---|---|---|
 //! | worker, once | hello | magic 8, version 4, zero 4 |
-//! | parent | workload | kind 4, zero 4, length 8, then postcard of build id and name, then of the workload |
-//! | parent | key | kind 4, zero 4, index 8 |
-//! | worker, one per key | answer | mark 4, kind 4, index 8, length 8, then the body |
+//! | parent | request | kind 4, zero 4, call 8, number 8; after a workload's, as many bytes as its number says: postcard of build id and name, then of the workload |
+//! | worker | reply | mark 4, kind 4, call 8, length 8, then the body |
 //!
-//! The worker answers keys in the order in which they were asked. The end of the channel is the end of the worker.
+//! A call is a request's number on its channel, from 1 on. Every reply names the call that it is for, so that nothing
+//! that an earlier call left behind is taken for the answer to a later one. A workload is replied to by `loaded` or
+//! `refused`; a key by `taken` when it is, and then by its answer, or by `refused` alone. The parent may send a key
+//! before the replies to what it sent earlier have come. The end of the channel is the end of the worker.
 
 /// The first bytes of a worker: what tells it from a program that does not know it should be one.
 pub(crate) const MAGIC: [u8; 8] = *b"fanoutWK";
 
 /// Raised with every change of a message.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 pub(crate) const HELLO: usize = 16;
-pub(crate) const REQUEST: usize = 16;
-pub(crate) const ANSWER: usize = 24;
+pub(crate) const REQUEST: usize = 24;
+pub(crate) const REPLY: usize = 24;
 
-/// Begins every answer, so that bytes out of step are seen.
+/// Begins every reply, so that bytes out of step are seen.
 const MARK: u32 = u32::from_le_bytes(*b"fan:");
 
 /// What a worker says first.
@@ -37,13 +39,15 @@ pub(crate) enum Violation {
     Magic([u8; 8]),
     #[error("it speaks version {0} of the protocol, and this program version {VERSION}")]
     Version(u32),
-    #[error("an answer began with {0:08x}")]
+    #[error("a reply began with {0:08x}")]
     Mark(u32),
-    #[error("an answer of kind {0}")]
+    #[error("a reply of kind {0}")]
     Kind(u32),
-    #[error("an answer for key {answered} when key {asked} was asked")]
-    Index { asked: u64, answered: u64 },
-    #[error("an answer of {length} bytes where the workload's `max_bytes` allows {limit}")]
+    #[error("a reply to call {told} when call {asked} waits for one")]
+    Call { asked: u64, told: u64 },
+    #[error("`{told}` where {expected} was expected")]
+    Order { told: &'static str, expected: &'static str },
+    #[error("a body of {length} bytes where at most {limit} are allowed")]
     Length { length: u64, limit: u64 },
 }
 
@@ -69,81 +73,104 @@ pub(crate) enum Request {
 }
 
 impl Request {
-    pub(crate) fn encode(self) -> [u8; REQUEST] {
+    pub(crate) fn encode(self, call: u64) -> [u8; REQUEST] {
         let (kind, number): (u32, u64) = match self {
             Request::Workload { length } => (1, length),
             Request::Key { index } => (2, index),
         };
         let mut bytes = [0; REQUEST];
         bytes[..4].copy_from_slice(&kind.to_le_bytes());
-        bytes[8..].copy_from_slice(&number.to_le_bytes());
+        bytes[8..16].copy_from_slice(&call.to_le_bytes());
+        bytes[16..].copy_from_slice(&number.to_le_bytes());
         bytes
     }
 
-    /// Nothing for a kind that is unknown.
-    pub(crate) fn decode(bytes: [u8; REQUEST]) -> Option<Self> {
-        let number = u64::from_le_bytes(array(&bytes, 8));
+    /// The call and what it asks; nothing for a kind that is unknown.
+    pub(crate) fn decode(bytes: [u8; REQUEST]) -> Option<(u64, Self)> {
+        let [call, number] = [8, 16].map(|start| u64::from_le_bytes(array(&bytes, start)));
         match u32::from_le_bytes(array(&bytes, 0)) {
-            1 => Some(Request::Workload { length: number }),
-            2 => Some(Request::Key { index: number }),
+            1 => Some((call, Request::Workload { length: number })),
+            2 => Some((call, Request::Key { index: number })),
             _ => None,
         }
     }
 }
 
-/// What the body of an answer is.
+/// What a reply says, and what its body is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
 pub(crate) enum Kind {
     /// The output, by the workload's codec.
-    Output,
+    Output = 1,
     /// A panic's message.
-    Panicked,
+    Panicked = 2,
+    /// Why there is an output that cannot be sent.
+    Unsent = 3,
+    /// The workload is there. No body.
+    Loaded = 4,
     /// Why the worker cannot expand keys of this workload.
-    Refused,
+    Refused = 5,
+    /// The key is being expanded from now on. No body.
+    Taken = 6,
 }
 
-/// The head of an answer that was checked against what was asked.
+impl Kind {
+    const ALL: [Kind; 6] = [Kind::Output, Kind::Panicked, Kind::Unsent, Kind::Loaded, Kind::Refused, Kind::Taken];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Kind::Output => "output",
+            Kind::Panicked => "panicked",
+            Kind::Unsent => "unsent",
+            Kind::Loaded => "loaded",
+            Kind::Refused => "refused",
+            Kind::Taken => "taken",
+        }
+    }
+
+    /// The most bytes that the body may have, where an output may have `output`.
+    fn limit(self, output: u64) -> u64 {
+        match self {
+            Kind::Output => output,
+            Kind::Panicked | Kind::Unsent | Kind::Refused => TEXT_LIMIT,
+            Kind::Loaded | Kind::Taken => 0,
+        }
+    }
+}
+
+/// The head of a reply that was checked against what was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Head {
     pub(crate) kind: Kind,
     pub(crate) length: u64,
 }
 
-/// Bounds the text of an answer that is no output, in bytes. What a worker writes is bounded already, by the limit on a
-/// panic's message and its mark; this is what is believed of one that has gone wrong. Twice that limit.
+/// Bounds the text of a reply, in bytes. What a worker writes is bounded already, by the limit on a panic's message and
+/// its mark; this is what is believed of one that has gone wrong. Twice that limit.
 pub(crate) const TEXT_LIMIT: u64 = 2 * kernel::KeyError::MESSAGE_LIMIT as u64;
 
-pub(crate) fn encode_answer(kind: Kind, index: u64, length: u64) -> [u8; ANSWER] {
-    let kind: u32 = match kind {
-        Kind::Output => 1,
-        Kind::Panicked => 2,
-        Kind::Refused => 3,
-    };
-    let mut bytes = [0; ANSWER];
+pub(crate) fn encode_reply(kind: Kind, call: u64, length: u64) -> [u8; REPLY] {
+    let mut bytes = [0; REPLY];
     bytes[..4].copy_from_slice(&MARK.to_le_bytes());
-    bytes[4..8].copy_from_slice(&kind.to_le_bytes());
-    bytes[8..16].copy_from_slice(&index.to_le_bytes());
+    bytes[4..8].copy_from_slice(&(kind as u32).to_le_bytes());
+    bytes[8..16].copy_from_slice(&call.to_le_bytes());
     bytes[16..].copy_from_slice(&length.to_le_bytes());
     bytes
 }
 
-/// Reads the head of the answer to key `asked`, whose output has at most `limit` bytes.
-pub(crate) fn decode_answer(bytes: [u8; ANSWER], asked: u64, limit: u64) -> Result<Head, Violation> {
+/// Reads the head of the reply to call `asked`, in which an output has at most `limit` bytes.
+pub(crate) fn decode_reply(bytes: [u8; REPLY], asked: u64, limit: u64) -> Result<Head, Violation> {
     let mark = u32::from_le_bytes(array(&bytes, 0));
     if mark != MARK {
         return Err(Violation::Mark(mark));
     }
-    let (kind, limit) = match u32::from_le_bytes(array(&bytes, 4)) {
-        1 => (Kind::Output, limit),
-        2 => (Kind::Panicked, TEXT_LIMIT),
-        3 => (Kind::Refused, TEXT_LIMIT),
-        kind => return Err(Violation::Kind(kind)),
-    };
-    let answered = u64::from_le_bytes(array(&bytes, 8));
-    if answered != asked {
-        return Err(Violation::Index { asked, answered });
+    let number = u32::from_le_bytes(array(&bytes, 4));
+    let kind = Kind::ALL.into_iter().find(|&kind| kind as u32 == number).ok_or(Violation::Kind(number))?;
+    let told = u64::from_le_bytes(array(&bytes, 8));
+    if told != asked {
+        return Err(Violation::Call { asked, told });
     }
-    let length = u64::from_le_bytes(array(&bytes, 16));
+    let (length, limit) = (u64::from_le_bytes(array(&bytes, 16)), kind.limit(limit));
     if length > limit {
         return Err(Violation::Length { length, limit });
     }
@@ -171,41 +198,43 @@ mod tests {
 
     proptest! {
         #[test]
-        fn requests_round_trip(number: u64) {
+        fn requests_round_trip(call: u64, number: u64) {
             for request in [Request::Workload { length: number }, Request::Key { index: number }] {
-                prop_assert_eq!(Request::decode(request.encode()), Some(request));
+                prop_assert_eq!(Request::decode(request.encode(call)), Some((call, request)));
             }
         }
 
         #[test]
-        fn answers_round_trip_within_their_limit(index: u64, length: u64, limit: u64) {
-            let decoded = decode_answer(encode_answer(Kind::Output, index, length), index, limit);
+        fn replies_round_trip_within_their_limit(call: u64, length: u64, limit: u64, kind in 0..Kind::ALL.len()) {
+            let kind = Kind::ALL[kind];
+            let decoded = decode_reply(encode_reply(kind, call, length), call, limit);
+            let limit = kind.limit(limit);
             if length <= limit {
-                prop_assert_eq!(decoded, Ok(Head { kind: Kind::Output, length }));
+                prop_assert_eq!(decoded, Ok(Head { kind, length }));
             } else {
                 prop_assert_eq!(decoded, Err(Violation::Length { length, limit }));
             }
         }
 
         #[test]
-        fn an_answer_for_another_key_is_a_violation(asked: u64, answered: u64) {
-            prop_assume!(asked != answered);
-            let decoded = decode_answer(encode_answer(Kind::Panicked, answered, 0), asked, 0);
-            prop_assert_eq!(decoded, Err(Violation::Index { asked, answered }));
+        fn a_reply_to_another_call_is_a_violation(asked: u64, told: u64) {
+            prop_assume!(asked != told);
+            let decoded = decode_reply(encode_reply(Kind::Panicked, told, 0), asked, 0);
+            prop_assert_eq!(decoded, Err(Violation::Call { asked, told }));
         }
 
         #[test]
-        fn no_bytes_are_believed_beyond_the_limits(bytes: [u8; ANSWER], asked: u64, limit: u64) {
-            if let Ok(head) = decode_answer(bytes, asked, limit) {
+        fn no_bytes_are_believed_beyond_the_limits(bytes: [u8; REPLY], asked: u64, limit: u64) {
+            if let Ok(head) = decode_reply(bytes, asked, limit) {
                 prop_assert!(head.length <= limit.max(TEXT_LIMIT));
             }
         }
 
         #[test]
-        fn almost_right_answers_are_rejected_or_bounded(flip in 0..ANSWER * 8, index: u64, length in 0_u64..1 << 20) {
-            let mut bytes = encode_answer(Kind::Output, index, length);
+        fn almost_right_replies_are_rejected_or_bounded(flip in 0..REPLY * 8, call: u64, length in 0_u64..1 << 20) {
+            let mut bytes = encode_reply(Kind::Output, call, length);
             bytes[flip / 8] ^= 1 << (flip % 8);
-            if let Ok(head) = decode_answer(bytes, index, 1 << 20) {
+            if let Ok(head) = decode_reply(bytes, call, 1 << 20) {
                 prop_assert!(head.length <= 1 << 20);
                 prop_assert!(flip / 8 >= 16 || head.kind != Kind::Output, "only the length may still be believed");
             }

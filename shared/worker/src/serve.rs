@@ -1,40 +1,44 @@
 //! The worker's side: what makes a process that was started as a worker into one.
 
-use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
+use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use kernel::KeyError;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, getpid, getppid, kill_process};
 
+use crate::caught::caught;
 use crate::codec::{Answer, Codec};
+use crate::port::Port;
 use crate::portable::{Portable, build_id};
-use crate::protocol::{Kind, REQUEST, Request, hello};
-
-/// The last argument but one of a worker process; the last is its parent's process id.
-pub(crate) const ARGUMENT: &str = "--fanout-worker";
+use crate::protocol::{Kind, Request};
+use crate::role::{ARGUMENT, parent};
 
 /// A workload that this program can expand keys of, as a worker.
 pub struct Served {
     name: &'static str,
     build_id: u128,
-    keys: fn(&mut UnixStream, &[u8]) -> io::Result<Option<Request>>,
+    keys: fn(&mut Port, Call, Message) -> io::Result<Next>,
 }
+
+/// What follows the request that brings a workload.
+struct Message {
+    bytes: Vec<u8>,
+    /// Where the encoded workload begins.
+    start: usize,
+}
+
+/// The number of a request on the channel.
+type Call = u64;
+
+/// A request that was read and is for somebody else; nothing at the end of the channel.
+type Next = Option<(Call, Request)>;
 
 /// The entry of workload `W`, for [`serve`].
 pub fn job<W: Portable>() -> Served {
     Served { name: W::NAME, build_id: build_id::<W>(), keys: keys::<W> }
-}
-
-/// Whether this process was started as a worker.
-pub fn is_worker() -> bool {
-    parent().is_some()
 }
 
 /// Serves keys and ends the process, if it was started as a worker; returns at once, if not. Call it first in `main`:
@@ -57,92 +61,96 @@ pub fn serve(jobs: &[Served]) {
     std::process::exit(status);
 }
 
-/// The process that started this one as a worker, if one did.
-fn parent() -> Option<Pid> {
-    let arguments: Vec<OsString> = std::env::args_os().collect();
-    match arguments.as_slice() {
-        [_, .., argument, parent] if argument == ARGUMENT => Pid::from_raw(parent.to_str()?.parse().ok()?),
-        _ => None,
-    }
-}
-
 fn run(jobs: &[Served], parent: Pid) -> io::Result<()> {
-    let mut channel = take_channel()?;
+    let channel = take_channel()?;
     close_inherited()?;
     end_with(&channel, parent)?;
-    channel.write_all(&hello())?;
-    let mut request = next(&mut channel)?;
-    while let Some(asked) = request {
+    let mut port = Port::new(channel);
+    port.say_hello()?;
+    let mut request = port.next()?;
+    while let Some((call, asked)) = request {
         let Request::Workload { length } = asked else {
             return Err(io::Error::other("a key was asked before a workload was sent"));
         };
-        let mut message = vec![0; usize::try_from(length).map_err(io::Error::other)?];
-        channel.read_exact(&mut message)?;
-        let ((build_id, name), workload): ((u128, &str), _) =
-            postcard::take_from_bytes(&message).map_err(io::Error::other)?;
-        request = match jobs.iter().find(|job| job.name == name) {
-            Some(job) if job.build_id == build_id => (job.keys)(&mut channel, workload)?,
-            Some(_) => refuse(&mut channel, &format!("the worker has another build of `{name}` than its parent"))?,
-            None => refuse(&mut channel, &format!("the worker's `main` does not serve `{name}`: give it to `serve`"))?,
+        let bytes = port.read(length)?;
+        let ((build_id, name), encoded): ((u128, String), _) =
+            postcard::take_from_bytes(&bytes).map_err(io::Error::other)?;
+        let start = bytes.len() - encoded.len();
+        let message = Message { bytes, start };
+        let mut of_that_name = jobs.iter().filter(|job| job.name == name).peekable();
+        request = if of_that_name.peek().is_none() {
+            refuse(&mut port, call, &format!("the worker's `main` does not serve `{name}`: give it to `serve`"))?
+        } else if let Some(job) = of_that_name.find(|job| job.build_id == build_id) {
+            (job.keys)(&mut port, call, message)?
+        } else {
+            refuse(&mut port, call, &format!("the worker has another build of `{name}` than its parent"))?
         };
     }
     Ok(())
 }
 
-/// Expands keys of the encoded workload. Gives back the first request that is for no key of it; nothing at the end.
-fn keys<W: Portable>(channel: &mut UnixStream, encoded: &[u8]) -> io::Result<Option<Request>> {
-    let workload: W = match postcard::from_bytes(encoded) {
-        Ok(workload) => workload,
-        Err(error) => return refuse(channel, &format!("the worker cannot decode `{}`: {error}", W::NAME)),
+/// Expands keys of the workload in `message`. Gives back the first request that is for no key of it; nothing at the end.
+fn keys<W: Portable>(port: &mut Port, call: Call, message: Message) -> io::Result<Next> {
+    let workload: W = match caught(|| postcard::from_bytes(&message.bytes[message.start..])) {
+        Ok(Ok(workload)) => workload,
+        Ok(Err(error)) => return refuse(port, call, &format!("the worker cannot decode `{}`: {error}", W::NAME)),
+        Err(message) => return refuse(port, call, &format!("decoding `{}` panicked: {message}", W::NAME)),
     };
-    answer(channel, |channel, index| {
-        IN_A_KEY.store(true, Ordering::SeqCst);
-        let outcome = workload.attempt(index as usize);
-        // What a key prints must not wait for the next one's.
-        let _nobody_listens = io::stdout().flush();
-        let answer = Answer { channel, index, kind: Kind::Output };
-        let sent = match outcome {
-            Ok(output) => W::Codec::send(&output, answer),
-            Err(KeyError::Panicked { message }) => answer.fail(&message),
-            Err(error) => answer.fail(&error.to_string()),
-        };
-        IN_A_KEY.store(false, Ordering::SeqCst);
-        sent
+    // As large as the workload, and needed no more.
+    drop(message);
+    port.reply(Kind::Loaded, call, &[])?;
+    answer_keys(port, |port, call, index| {
+        port.reply(Kind::Taken, call, &[])?;
+        answer(&workload, index as usize, port, call)
     })
 }
 
-/// Whether the main thread is at work on a key, and so would not notice that the parent is gone.
-static IN_A_KEY: AtomicBool = AtomicBool::new(false);
-
-/// Bounds the time that an idle worker has to exit by itself when the parent is gone, before it is ended. It has nothing
-/// left to do but what runs at exit, such as the writing of a coverage profile. Half of the second in which no worker
-/// may be left.
-const EXIT_PATIENCE: Duration = Duration::from_millis(500);
-
-/// Answers every key with the reason why none can be expanded.
-fn refuse(channel: &mut UnixStream, reason: &str) -> io::Result<Option<Request>> {
-    answer(channel, |channel, index| Answer { channel, index, kind: Kind::Refused }.send(reason.as_bytes()))
+/// Expands one key and sends what came of it. An error ends the worker: the parent is gone, or waits for the rest of an
+/// answer that does not come.
+fn answer<W: Portable>(workload: &W, index: usize, port: &mut Port, call: Call) -> io::Result<()> {
+    let expanded = workload.attempt(index);
+    port.end_forked();
+    // What a key prints must not wait for the next one's.
+    let _nobody_listens = io::stdout().flush();
+    let output = match expanded {
+        Ok(output) => output,
+        Err(KeyError::Panicked { message }) => return tell(port, call, Kind::Panicked, &message),
+        Err(error) => return tell(port, call, Kind::Unsent, &error.to_string()),
+    };
+    let before = port.written();
+    let sent = caught(|| {
+        let limit = workload.max_bytes(index);
+        W::Codec::send(&output, Answer { port: &mut *port, call, limit })
+    });
+    let not_begun = port.written() == before;
+    match sent {
+        Ok(Ok(())) => {}
+        Err(message) if not_begun => tell(port, call, Kind::Panicked, &message)?,
+        Ok(Err(error)) if not_begun => tell(port, call, Kind::Unsent, &error.to_string())?,
+        Ok(Err(error)) => return Err(error),
+        Err(message) => return Err(io::Error::other(format!("the codec panicked: {message}"))),
+    }
+    // The answer is there: what happens in the output's own Drop, which the panic hook tells of, changes nothing in it.
+    let _told = caught(|| drop(output));
+    Ok(())
 }
 
-fn answer(
-    channel: &mut UnixStream,
-    mut answer: impl FnMut(&mut UnixStream, u64) -> io::Result<()>,
-) -> io::Result<Option<Request>> {
+fn tell(port: &mut Port, call: Call, kind: Kind, text: &str) -> io::Result<()> {
+    Answer { port, call, limit: 0 }.tell(kind, text)
+}
+
+/// Replies to a workload, and to every key of it, with the reason why none can be expanded.
+fn refuse(port: &mut Port, call: Call, reason: &str) -> io::Result<Next> {
+    tell(port, call, Kind::Refused, reason)?;
+    answer_keys(port, |port, call, _| tell(port, call, Kind::Refused, reason))
+}
+
+fn answer_keys(port: &mut Port, mut answer: impl FnMut(&mut Port, Call, u64) -> io::Result<()>) -> io::Result<Next> {
     loop {
-        match next(channel)? {
-            Some(Request::Key { index }) => answer(channel, index)?,
+        match port.next()? {
+            Some((call, Request::Key { index })) => answer(port, call, index)?,
             other => return Ok(other),
         }
-    }
-}
-
-/// The next request; nothing at the end of the channel.
-fn next(channel: &mut UnixStream) -> io::Result<Option<Request>> {
-    let mut bytes = [0; REQUEST];
-    match channel.read_exact(&mut bytes) {
-        Ok(()) => Request::decode(bytes).map(Some).ok_or_else(|| io::Error::other("an unknown request")),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
-        Err(error) => Err(error),
     }
 }
 
@@ -188,39 +196,27 @@ fn close_inherited() -> io::Result<()> {
     Ok(())
 }
 
-/// Ends this process when its parent is gone, whatever the key is doing. The end of the channel says so, and on Linux
-/// the parent's death too, in case something else holds the channel open. `PR_SET_PDEATHSIG` would not do: it fires
-/// when the thread that started this process ends.
+/// Ends this process when its parent is gone, whatever the key is doing, and whether or not it is stopped.
+///
+/// On Linux the system does it, when the thread that started this process ends: a [`Worker`](crate::Worker) stays on that
+/// thread. Elsewhere a thread waits for the end of the channel, and a stopped process is not ended.
 fn end_with(channel: &UnixStream, parent: Pid) -> io::Result<()> {
-    let channel = channel.try_clone()?;
-    let parent_death = watch(parent);
+    #[cfg(target_os = "linux")]
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     if getppid() != Some(parent) {
         return Err(io::Error::other(
             "the process that started this one is not the one that asked for a worker, or is gone",
         ));
     }
+    if cfg!(target_os = "linux") { Ok(()) } else { end_with_channel(channel.try_clone()?) }
+}
+
+fn end_with_channel(channel: UnixStream) -> io::Result<()> {
     thread::Builder::new().name("parent-watch".into()).spawn(move || {
         // No event is asked for: the end of a channel is always told.
-        let mut watched = vec![PollFd::new(&channel, PollFlags::empty())];
-        watched.extend(parent_death.as_ref().map(|death| PollFd::from_borrowed_fd(death.as_fd(), PollFlags::IN)));
-        while poll(&mut watched, None).is_err() {}
-        if !IN_A_KEY.load(Ordering::SeqCst) {
-            thread::sleep(EXIT_PATIENCE);
-        }
+        while poll(&mut [PollFd::new(&channel, PollFlags::empty())], None).is_err() {}
         // Nothing in the process is asked for its consent: a key may loop, or hold any lock.
         let _never_fails = kill_process(getpid(), Signal::KILL);
     })?;
     Ok(())
-}
-
-#[cfg(target_os = "linux")]
-fn watch(process: Pid) -> Option<std::os::fd::OwnedFd> {
-    use rustix::process::{PidfdFlags, pidfd_open};
-    // Without one, the end of the channel must do.
-    pidfd_open(process, PidfdFlags::empty()).ok()
-}
-
-#[cfg(not(target_os = "linux"))]
-fn watch(_: Pid) -> Option<std::os::fd::OwnedFd> {
-    None
 }

@@ -1,0 +1,265 @@
+//! The parent's end of a channel: bytes from a worker, its words and its death, all watched together.
+
+use std::io::{self, PipeReader};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+
+use crate::process::Process;
+use crate::words::Words;
+
+/// A worker that is gone is an error, not a signal, and a full socket is waited for together with its death. Apple's
+/// systems have no such flag; there, as everywhere, std has a Rust program ignore SIGPIPE.
+#[cfg(not(target_vendor = "apple"))]
+const SEND: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
+#[cfg(target_vendor = "apple")]
+const SEND: SendFlags = SendFlags::DONTWAIT;
+
+/// Why no more comes from a worker.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Broken {
+    /// It died, or closed its end.
+    #[error("its end of the channel is gone")]
+    Closed,
+    /// The time that it had is over.
+    #[error("its time is over")]
+    Overdue,
+    /// The system refused to read or to write.
+    #[error("the channel failed: {0}")]
+    System(io::Error),
+}
+
+/// How long a worker is waited for, in time in which this process ran: when it was stopped, by Ctrl-Z say, what has come
+/// meanwhile has not been looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    left: Duration,
+    since: Instant,
+}
+
+impl Patience {
+    /// Bounds what one turn of waiting counts for. A process that waits looks again after each such time; when more has
+    /// passed, it did not run. It is the most by which a stop is counted, and ten wake-ups a second cost nothing.
+    const TURN: Duration = Duration::from_millis(100);
+
+    pub(crate) fn of(left: Duration) -> Self {
+        Patience { left, since: Instant::now() }
+    }
+
+    /// What is left now.
+    fn left(&mut self) -> Duration {
+        let now = Instant::now();
+        let passed = now.duration_since(self.since).min(Self::TURN);
+        *self = Patience { left: self.left.saturating_sub(passed), since: now };
+        self.left
+    }
+}
+
+/// All that connects a parent to one worker.
+pub(crate) struct Channel {
+    socket: UnixStream,
+    /// What was received together with something before it. A reply's head and a small body are one call then.
+    inbox: Vec<u8>,
+    death: Option<Rc<OwnedFd>>,
+    pub(crate) words: Words,
+    /// Without one, a worker is waited for as long as it lives.
+    pub(crate) patience: Option<Patience>,
+    /// How many bytes of a reply's body have not been received.
+    pub(crate) left: u64,
+}
+
+impl Channel {
+    /// Room for two heads and a small body.
+    const INBOX: usize = 128;
+
+    pub(crate) fn new(socket: UnixStream, death: Option<Rc<OwnedFd>>, words: Option<PipeReader>) -> Self {
+        let inbox = Vec::with_capacity(Self::INBOX);
+        Channel { socket, inbox, death, words: Words::of(words), patience: None, left: 0 }
+    }
+
+    /// Receives so many bytes.
+    pub(crate) fn receive_array<const N: usize>(&mut self) -> Result<[u8; N], Broken> {
+        while self.inbox.len() < N {
+            self.wait(PollFlags::IN)?;
+            let spare = Self::INBOX - self.inbox.len();
+            let mut buffer = [0; Self::INBOX];
+            match recv(&self.socket, &mut buffer[..spare], RecvFlags::DONTWAIT) {
+                Ok((_, 0)) | Err(Errno::CONNRESET) => return Err(Broken::Closed),
+                Ok((received, _)) => self.inbox.extend_from_slice(&buffer[..received]),
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                Err(error) => return Err(Broken::System(error.into())),
+            }
+        }
+        let bytes = std::array::from_fn(|i| self.inbox[i]);
+        self.inbox.drain(..N);
+        Ok(bytes)
+    }
+
+    /// Fills `buffer` with the next bytes of the reply's body. When it returns without error, all of it is initialised.
+    pub(crate) fn receive(&mut self, buffer: &mut [MaybeUninit<u8>]) -> Result<(), Broken> {
+        self.left -= buffer.len() as u64;
+        let early = self.inbox.len().min(buffer.len());
+        let (start, mut rest) = buffer.split_at_mut(early);
+        start.iter_mut().zip(self.inbox.drain(..early)).for_each(|(place, byte)| _ = place.write(byte));
+        while !rest.is_empty() {
+            match recv(&self.socket, &mut *rest, RecvFlags::DONTWAIT) {
+                Ok((_, 0)) | Err(Errno::CONNRESET) => return Err(Broken::Closed),
+                Ok((_, received)) => rest = &mut rest[received..],
+                Err(Errno::AGAIN) => self.wait(PollFlags::IN)?,
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(Broken::System(error.into())),
+            }
+        }
+        Ok(())
+    }
+
+    /// Receives the rest of the reply's body and forgets it.
+    pub(crate) fn skip_rest(&mut self) -> Result<(), Broken> {
+        let mut buffer = [MaybeUninit::uninit(); 1 << 14];
+        while self.left > 0 {
+            let next = self.left.min(buffer.len() as u64) as usize;
+            self.receive(&mut buffer[..next])?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<(), Broken> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match send(&self.socket, rest, SEND) {
+                Ok(sent) => rest = &rest[sent..],
+                Err(Errno::PIPE | Errno::CONNRESET) => return Err(Broken::Closed),
+                Err(Errno::AGAIN) => self.wait(PollFlags::OUT)?,
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(Broken::System(error.into())),
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends it for both sides, so that the worker exits by itself.
+    pub(crate) fn close(&self) {
+        // Fails only when the other end is gone already.
+        let _already_gone = self.socket.shutdown(std::net::Shutdown::Both);
+    }
+
+    /// Whether the worker is alive and has said nothing that it was not asked for.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        let now = self.poll(PollFlags::IN, None, Some(Duration::ZERO));
+        self.inbox.is_empty() && matches!(now, Ok(Ready { socket: false, death: false, .. }))
+    }
+
+    /// Passes on what the worker says until `bell` can be read. Whether it is quiet still.
+    pub(crate) fn rest(&mut self, bell: &PipeReader) -> bool {
+        loop {
+            match self.poll(PollFlags::IN, Some(bell), None) {
+                Ok(Ready { socket: false, death: false, bell: false }) => {}
+                Ok(Ready { socket, death, .. }) => return !(socket || death) && self.inbox.is_empty(),
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// Waits until the process has ended, and passes on what it says meanwhile. Whether it has, after `patience`.
+    pub(crate) fn ended(&mut self, process: &Process, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        while !process.has_ended() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            // Without a pidfd nothing tells of the death but asking again.
+            let turn = if self.death.is_some() { left } else { left.min(Duration::from_millis(1)) };
+            // The socket has ended and is always ready: only the death and the last words are waited for.
+            if self.poll(PollFlags::empty(), None, Some(turn)).is_err() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Waits until the socket is ready. An error if the process has ended and it is not, or if patience is at its end.
+    fn wait(&mut self, ready: PollFlags) -> Result<(), Broken> {
+        loop {
+            let left = self.patience.as_mut().map(Patience::left);
+            let turn = left.map(|left| left.min(Patience::TURN));
+            match self.poll(ready, None, turn).map_err(Broken::System)? {
+                Ready { socket: true, .. } => return Ok(()),
+                // What was sent before a death comes first. It may have been sent between the looks at the two.
+                Ready { death: true, .. } => {
+                    let last = self.poll(ready, None, Some(Duration::ZERO)).map_err(Broken::System)?;
+                    return if last.socket { Ok(()) } else { Err(Broken::Closed) };
+                }
+                // Even then it was looked at once more.
+                Ready { .. } if left == Some(Duration::ZERO) => return Err(Broken::Overdue),
+                Ready { .. } => {}
+            }
+        }
+    }
+
+    /// Waits for the socket, unless `socket` is empty, for the death, and for `bell`, and passes on what the worker says
+    /// meanwhile.
+    fn poll(&mut self, socket: PollFlags, bell: Option<&PipeReader>, timeout: Option<Duration>) -> io::Result<Ready> {
+        // Over the range of the system's clock is as good as without end.
+        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        let fds = [
+            (!socket.is_empty()).then(|| PollFd::from_borrowed_fd(self.socket.as_fd(), socket)),
+            self.death.as_deref().map(|death| PollFd::new(death, PollFlags::IN)),
+            self.words.pipe.as_ref().map(|pipe| PollFd::new(pipe, PollFlags::IN)),
+            bell.map(|bell| PollFd::new(bell, PollFlags::IN)),
+        ];
+        let watched = fds.each_ref().map(Option::is_some);
+        let mut fds: Vec<PollFd<'_>> = fds.into_iter().flatten().collect();
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let mut ready = fds.iter().map(|fd| !fd.revents().is_empty());
+        let [socket, death, words, bell] = watched.map(|watched| watched && ready.next().unwrap_or_default());
+        if words {
+            self.words.drain();
+        }
+        Ok(Ready { socket, death, bell })
+    }
+}
+
+struct Ready {
+    socket: bool,
+    death: bool,
+    bell: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_of_this_process_is_hardly_counted() {
+        let ago = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap_or_else(Instant::now);
+        let mut patience = Patience { left: Duration::from_secs(1), since: ago(10) };
+        assert_eq!(patience.left(), Duration::from_secs(1) - Patience::TURN);
+        // And what is waited for in turns is.
+        for _ in 0..9 {
+            patience.since = ago(1);
+            patience.left();
+        }
+        assert_eq!(patience.left, Duration::ZERO);
+    }
+
+    #[test]
+    fn what_has_come_is_looked_at_once_more_when_patience_is_over() {
+        let (ours, mut workers) = UnixStream::pair().unwrap();
+        let mut channel = Channel::new(ours, None, None);
+        channel.patience = Some(Patience::of(Duration::ZERO));
+        assert!(matches!(channel.receive_array::<1>(), Err(Broken::Overdue)));
+        io::Write::write_all(&mut workers, &[7]).unwrap();
+        assert_eq!(channel.receive_array().unwrap(), [7]);
+    }
+}

@@ -1,0 +1,115 @@
+//! A child process with all that it starts.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus};
+use std::rc::Rc;
+
+use kernel::Exit;
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
+
+/// A process in a group of its own: a signal to this program's group, such as Ctrl-C's, does not reach it, and what it
+/// starts can be ended with it.
+pub(crate) struct Process {
+    child: Child,
+    /// Polls as readable when it has ended, where there is such a thing.
+    death: Option<Rc<OwnedFd>>,
+}
+
+/// What the system knows of a child.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Life {
+    Running,
+    /// Its status waits for this program.
+    Ended,
+    /// Something else took its status, as when SIGCHLD is ignored. Its process id may be anybody's by now.
+    Gone,
+}
+
+impl Process {
+    pub(crate) fn spawn(command: &mut Command) -> io::Result<Self> {
+        let child = command.process_group(0).spawn()?;
+        let mut process = Process { child, death: None };
+        match watch(&process.child) {
+            Ok(death) => process.death = death.map(Rc::new),
+            Err(error) => {
+                process.end();
+                return Err(error);
+            }
+        }
+        Ok(process)
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The descriptor that polls as readable when it has ended, where there is such a thing.
+    pub(crate) fn death(&self) -> Option<Rc<OwnedFd>> {
+        self.death.clone()
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.life() != Life::Running
+    }
+
+    /// Kills what is left of its group, itself included, and takes its status. By the time that this returns it is gone.
+    pub(crate) fn end(&mut self) -> Exit {
+        // As long as its status was not taken, nobody else can have its id, as a process or as a group.
+        if self.life() != Life::Gone {
+            let group = Pid::from_child(&self.child);
+            // Each fails when there is nobody: also the process itself may have left its group.
+            let _already_gone = kill_process_group(group, Signal::KILL);
+            let _already_gone = self.signal(Signal::KILL);
+        }
+        self.child.wait().map_or(Exit::Unknown, exit)
+    }
+
+    fn life(&self) -> Life {
+        let no_change = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        match waitid(WaitId::Pid(Pid::from_child(&self.child)), no_change) {
+            Ok(None) => Life::Running,
+            Ok(Some(_)) => Life::Ended,
+            Err(_) => Life::Gone,
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn signal(&self, signal: Signal) -> Result<(), Errno> {
+        match &self.death {
+            Some(pidfd) => rustix::process::pidfd_send_signal(pidfd, signal),
+            None => kill_process(Pid::from_child(&self.child), signal),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn signal(&self, signal: Signal) -> Result<(), Errno> {
+        kill_process(Pid::from_child(&self.child), signal)
+    }
+}
+
+fn exit(status: ExitStatus) -> Exit {
+    match status.signal() {
+        Some(signal) => Exit::Signal(signal),
+        None => Exit::Code(status.code().unwrap_or_default()),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn watch(child: &Child) -> io::Result<Option<OwnedFd>> {
+    use rustix::process::{PidfdFlags, pidfd_open};
+    match pidfd_open(Pid::from_child(child), PidfdFlags::empty()) {
+        Ok(death) => Ok(Some(death)),
+        // Before Linux 5.3, in some sandboxes, and of a process that something else has waited for already. The end of
+        // the channel must do there.
+        Err(Errno::NOSYS | Errno::PERM | Errno::SRCH) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn watch(_: &Child) -> io::Result<Option<OwnedFd>> {
+    Ok(None)
+}
