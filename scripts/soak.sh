@@ -17,8 +17,6 @@ esac
 # A fault that aborts leaves no core, and a breach is told without a backtrace.
 ulimit -c 0
 export RUST_BACKTRACE=0
-# glibc then gives each freed output back at once: what the program holds is not what the largest batch once took.
-export MALLOC_MMAP_THRESHOLD_=65536
 mapfile -t programs < <(cargo test --release --locked --no-run --test soak --message-format=json |
     sed -n '/"kind":\["test"\]/s/.*"executable":"\([^"]*\)".*/\1/p')
 [ "${#programs[@]}" -gt 0 ] || { echo "scripts/soak.sh: nothing was built" >&2; exit 1; }

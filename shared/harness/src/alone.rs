@@ -35,6 +35,10 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// Bounds a test that bounds its own steps: as good as never, and within the clock's range.
 const FOREVER: Duration = Duration::from_secs(1 << 30);
 
+/// From this size on, in bytes, glibc gives what is freed back at once. Set in a test that watches its memory for long:
+/// what it holds is then not what the largest batch once took.
+const MMAP_THRESHOLD: &str = "MALLOC_MMAP_THRESHOLD_";
+
 /// Bounds what is shown of a failed test's output, in bytes; the end of it says why the test failed. A hundred lines are
 /// read, and a soak's workers write megabytes.
 const SHOWN: usize = 10_000;
@@ -110,6 +114,9 @@ fn supervised(test: &str, patience: Duration, mut meanwhile: impl FnMut(u32, &Pa
     let file = File::options().create(true).append(true).open(&said).expect("a file in it");
     let mut command = in_private(once_more(test));
     command.env(FOLDER, folder.path()).env("TMPDIR", temporary(folder.path())).env_remove("FANOUT_WORKERS");
+    if patience == FOREVER {
+        command.env(MMAP_THRESHOLD, "65536");
+    }
     command.stdin(Stdio::null()).stdout(file.try_clone().expect("a descriptor")).stderr(file);
     let mut child = command.process_group(0).spawn().expect("the test binary once more");
     let pid = child.id();

@@ -76,7 +76,7 @@ const DEADLINE: Duration = Duration::from_secs(1);
 const SETTLING: u64 = 20;
 
 /// Bounds the growth of the program's resident memory over its level, in kB. When it is exceeded, the soak ends. Outputs
-/// are given back when they are dropped, since `scripts/soak.sh` tells the allocator so, and a batch's smaller pieces are
+/// are given back when they are dropped, since `alone_for_long` tells the allocator so, and a batch's smaller pieces are
 /// 4 MB at most: without a leak the level moves by less than 10 MiB. A batch has 7 MB of outputs on average, so a leak of
 /// a thousandth of them exceeds this bound within half an hour.
 const MEMORY_SLACK: u64 = 64 << 10;
@@ -197,7 +197,8 @@ impl Soak {
             told: 0,
             ends: None,
         };
-        thread::spawn(move || end_what_hangs(&step));
+        let name = name.to_owned();
+        thread::spawn(move || end_what_hangs(&name, &step));
         soak
     }
 
@@ -591,16 +592,18 @@ fn quiet<S: Subject>(strategy: &mut S, workers: usize) -> Kept {
 }
 
 /// Ends this process when a step takes too long, with what each thread was doing.
-fn end_what_hangs(step: &Mutex<(String, Instant)>) {
+fn end_what_hangs(name: &str, step: &Mutex<(String, Instant)>) {
     loop {
         thread::sleep(Duration::from_secs(1));
         let (what, since) = step.lock().expect("nothing under it panics").clone();
         if since.elapsed() > PATIENCE {
             let limit = getrlimit(Resource::Nofile);
             let _refused = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+            let hung = whereabouts(process::id());
             tell(&format!(
-                "BREACH, {what}: not done after {PATIENCE:?}. Where it hung:\n{}",
-                whereabouts(process::id())
+                "BREACH by {name}, {what}:
+not done after {PATIENCE:?}; {SEED} takes its seed. Where it hung:
+{hung}"
             ));
             process::exit(1);
         }
