@@ -1,7 +1,7 @@
 //! A soak: batch after batch with random faults, while something outside kills workers, stops them and takes descriptors
 //! away. Each outcome is judged, and so is what the strategy holds after each batch.
 //!
-//! A *round* is the life of one strategy: start, [`BATCHES`] batches, drop. All that a round does follows from its seed,
+//! A *round* is the life of one strategy: start, forty batches, drop. All that a round does follows from its seed,
 //! but for the moments at which it happens. So a breach comes with the seed of its round, and
 //! `FANOUT_SOAK_SEED=SEED scripts/soak.sh` runs that round again and again.
 
@@ -57,7 +57,7 @@ const MINUTES: &str = "FANOUT_SOAK_MINUTES";
 const SEED: &str = "FANOUT_SOAK_SEED";
 
 /// Bounds a batch. When it passes, the soak ends with what each thread and process was doing. It is no measure of speed:
-/// the longest batches take four seconds on two CPUs.
+/// the longest batches take six seconds on two busy CPUs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How many batches one strategy runs. A leak of one descriptor or process a batch is then well above what a strategy may
