@@ -7,10 +7,13 @@ use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 /// Where the test that is alone has its files. Where it is unset, no test is alone yet.
 const FOLDER: &str = "FANOUT_ALONE";
@@ -29,6 +32,17 @@ const NOT_TRIED: &str = "did not try ";
 /// given up, and this is an order of magnitude above that, for a machine that is loaded.
 const PATIENCE: Duration = Duration::from_secs(180);
 
+/// Bounds a test that bounds its own steps: as good as never, and within the clock's range.
+const FOREVER: Duration = Duration::from_secs(1 << 30);
+
+/// From this size on, in bytes, glibc gives what is freed back at once. Set in a test that watches its memory for long:
+/// what it holds is then not what the largest batch once took.
+const MMAP_THRESHOLD: &str = "MALLOC_MMAP_THRESHOLD_";
+
+/// Bounds what is shown of a failed test's output, in bytes; the end of it says why the test failed. A hundred lines are
+/// read, and a soak's workers write megabytes.
+const SHOWN: usize = 10_000;
+
 /// Bounds what is promised to happen within a second, such as the end of workers after their parent's. The promise is
 /// for a machine with a CPU to spare, and tests share theirs with each other; what must be told from it is what happens
 /// never, or only when a patience of ten seconds ends.
@@ -40,6 +54,52 @@ pub const SOON: Duration = Duration::from_secs(5);
 ///
 /// If the body does, or does not end. What the process wrote is in the message.
 pub fn alone(test: &str, body: impl FnOnce()) {
+    supervised(test, PATIENCE, |_, _| {}, body);
+}
+
+/// [`alone`], for as long as the body likes: it must bound its own steps. What it [`tell`]s is shown at once, and an
+/// interrupt is passed on to it: see [`interruption`].
+///
+/// # Panics
+///
+/// As [`alone`] does.
+pub fn alone_for_long(test: &str, body: impl FnOnce()) {
+    let interrupted = interruption();
+    let mut shown = 0;
+    let meanwhile = |process, folder: &Path| {
+        if interrupted.swap(false, Ordering::Relaxed) {
+            let _already_gone = kill_process(raw(process), Signal::INT);
+        }
+        let told = fs::read(told(folder)).unwrap_or_default();
+        let _closed = io::stderr().write_all(&told[shown..]);
+        shown = told.len();
+    };
+    supervised(test, FOREVER, meanwhile, body);
+}
+
+/// Whether this process was interrupted or told to terminate since. It no longer ends by that.
+///
+/// # Panics
+///
+/// If the system takes no signal handler.
+pub fn interruption() -> Arc<AtomicBool> {
+    let interrupted = Arc::default();
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&interrupted)).expect("a signal handler");
+    }
+    interrupted
+}
+
+/// Shows a line at once, from a body that is [`alone_for_long`].
+pub fn tell(line: &str) {
+    let folder = env::var_os(FOLDER).expect("only a test that is alone tells");
+    let file = File::options().create(true).append(true).open(told(Path::new(&folder)));
+    // In one piece: half a line must not be shown.
+    file.and_then(|mut file| file.write_all(format!("{line}\n").as_bytes())).expect("a file to tell in");
+}
+
+/// Runs the body in another process, and does something `meanwhile`, given its id and its folder.
+fn supervised(test: &str, patience: Duration, mut meanwhile: impl FnMut(u32, &Path), body: impl FnOnce()) {
     if env::var_os(FOLDER).is_some() {
         adopt_orphans();
         body();
@@ -51,13 +111,21 @@ pub fn alone(test: &str, body: impl FnOnce()) {
     }
     // A file and not a pipe: nobody is held up by it, and its end is not waited for when an orphan holds it open.
     let said = folder.path().join("said");
-    let file = File::create(&said).expect("a file in it");
+    let file = File::options().create(true).append(true).open(&said).expect("a file in it");
     let mut command = in_private(once_more(test));
     command.env(FOLDER, folder.path()).env("TMPDIR", temporary(folder.path())).env_remove("FANOUT_WORKERS");
+    if patience == FOREVER {
+        command.env(MMAP_THRESHOLD, "65536");
+    }
     command.stdin(Stdio::null()).stdout(file.try_clone().expect("a descriptor")).stderr(file);
     let mut child = command.process_group(0).spawn().expect("the test binary once more");
     let pid = child.id();
-    let status = within(PATIENCE, || child.try_wait().expect("the status of a child"));
+    let status = within(patience, || {
+        let status = child.try_wait().expect("the status of a child");
+        // After the status was taken, so that nothing is missed of what it told before it ended.
+        meanwhile(pid, folder.path());
+        status
+    });
     let hung = if status.is_none() { whereabouts(pid) } else { String::new() };
     for process in descendants(pid) {
         end(process);
@@ -67,10 +135,11 @@ pub fn alone(test: &str, body: impl FnOnce()) {
         let _already_gone = child.wait();
     }
     let said = String::from_utf8_lossy(&fs::read(said).unwrap_or_default()).into_owned();
+    let shown = &said[said.ceil_char_boundary(said.len().saturating_sub(SHOWN))..];
     match status {
-        None => panic!("`{test}` was not done after {PATIENCE:?}. Where it hung:\n{hung}\nWhat it said:\n{said}"),
-        Some(status) if !status.success() => panic!("`{test}`, alone, {status}:\n{said}"),
-        Some(_) => assert!(said.contains("1 passed"), "`{test}` did not run:\n{said}"),
+        None => panic!("`{test}` was not done after {patience:?}. Where it hung:\n{hung}\nWhat it said:\n{shown}"),
+        Some(status) if !status.success() => panic!("`{test}`, alone, {status}:\n{shown}"),
+        Some(_) => assert!(said.contains("1 passed"), "`{test}` did not run:\n{shown}"),
     }
     for (_, what) in said.lines().filter_map(|line| line.split_once(NOT_TRIED)) {
         // Not by a macro, whose output a test that passes does not show.
@@ -129,6 +198,10 @@ pub fn mark(name: &str) -> PathBuf {
 
 fn marks(folder: &Path) -> PathBuf {
     folder.join("marks")
+}
+
+fn told(folder: &Path) -> PathBuf {
+    folder.join("told")
 }
 
 fn temporary(folder: &Path) -> PathBuf {
@@ -207,6 +280,16 @@ impl Holdings {
     pub fn children(&self) -> BTreeSet<u32> {
         self.children.clone()
     }
+
+    /// How many threads, children and descriptors there are.
+    pub fn counts(&self) -> [usize; 3] {
+        [self.threads, self.children.len(), self.descriptors.len()]
+    }
+
+    /// The files among them.
+    pub fn files(&self) -> &BTreeSet<String> {
+        &self.files
+    }
 }
 
 fn names(folder: impl AsRef<Path>) -> BTreeSet<String> {
@@ -225,10 +308,18 @@ pub fn children(process: u32) -> Vec<u32> {
     processes().into_iter().filter(|&(_, parent, _)| parent == process).map(|(pid, ..)| pid).collect()
 }
 
-/// The children of a process that have not ended.
+/// The children of a process that have not ended. One whose main thread has ended has not, as long as others of its
+/// threads are ending: it cannot be waited for yet.
 pub fn live_children(process: u32) -> Vec<u32> {
-    let live = processes().into_iter().filter(|&(_, parent, state)| parent == process && state != 'Z');
-    live.map(|(pid, ..)| pid).collect()
+    let has_threads = |pid| names(format!("/proc/{pid}/task")).len() > 1;
+    let is_live = |&(pid, parent, state): &_| parent == process && (state != 'Z' || has_threads(pid));
+    processes().into_iter().filter(is_live).map(|(pid, ..)| pid).collect()
+}
+
+/// The children of a process that have ended, and that it has not waited for.
+pub fn zombies(process: u32) -> Vec<u32> {
+    let ended = processes().into_iter().filter(|&(_, parent, state)| parent == process && state == 'Z');
+    ended.map(|(pid, ..)| pid).collect()
 }
 
 /// The children of a process, theirs, and so on.
@@ -257,7 +348,7 @@ fn processes() -> Vec<(u32, u32, char)> {
 }
 
 /// What each thread of a process and of its descendants is doing.
-fn whereabouts(process: u32) -> String {
+pub fn whereabouts(process: u32) -> String {
     let mut told = String::new();
     for pid in [process].into_iter().chain(descendants(process)) {
         let read = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();

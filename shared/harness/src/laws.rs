@@ -414,7 +414,8 @@ impl Binary {
         shell.stdin(Stdio::null()).output().unwrap()
     }
 
-    fn name(&self) -> &str {
+    /// What the strategy is called.
+    pub fn name(&self) -> &str {
         self.path.rsplit('/').next().expect("a path has a last part")
     }
 }

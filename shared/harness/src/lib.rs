@@ -1,7 +1,7 @@
 //! How a strategy runs from the command line, and the laws that every strategy keeps.
 //!
 //! A strategy's `src/main.rs` is one line, [`main`], and its `tests/laws.rs` is one line, [`laws!`]. One that runs keys in
-//! processes has a second test, of one line too: [`failures!`]. Flags, reports, checks and tests are here, once.
+//! processes has two more, of one line too: [`failures!`] and [`soak!`]. Flags, reports, checks and tests are here, once.
 
 pub mod alone;
 mod cli;
@@ -12,6 +12,8 @@ pub mod laws;
 mod memory;
 mod report;
 mod run;
+#[cfg(target_os = "linux")]
+pub mod soak;
 
 pub use cli::{JobOptions, one_line, rng_name, skew_name};
 pub use fault::{Fault, FaultKind, Faulty};
