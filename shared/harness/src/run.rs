@@ -63,7 +63,7 @@ where
     };
     match options.job.workload {
         WorkloadName::Fill if !options.fault.is_empty() => {
-            run::<S, _>(options, workers, Faulty { fill: Fill(job), faults: options.fault.clone() }, report)
+            run::<S, _>(options, workers, Faulty::new(Fill(job), options.fault.clone()), report)
         }
         WorkloadName::Fill => run::<S, _>(options, workers, Fill(job), report),
         WorkloadName::Sum => run::<S, _>(options, workers, Sum(job), report),
