@@ -77,7 +77,8 @@ fn run<S: Runs<W>, W: Verifiable>(
     workload: W,
     mut report: Report,
 ) -> Result<ExitCode, Usage> {
-    memory::check(&workload).map_err(|error| Usage::wrong(&error.to_string()))?;
+    let processes = if S::PROCESSES { workers.get() } else { 0 };
+    memory::check(&workload, processes).map_err(|error| Usage::wrong(&error.to_string()))?;
     let name = report.strategy.clone();
     let mut checks = Checks {
         failed: BTreeMap::new(),
