@@ -231,6 +231,11 @@ pub fn live_children(process: u32) -> Vec<u32> {
     live.map(|(pid, ..)| pid).collect()
 }
 
+/// Whether a process is there and has not ended.
+pub fn is_alive(process: u32) -> bool {
+    processes().into_iter().any(|(pid, _, state)| pid == process && state != 'Z')
+}
+
 /// The children of a process, theirs, and so on.
 pub fn descendants(process: u32) -> Vec<u32> {
     let all = processes();

@@ -22,7 +22,7 @@ pub fn p01_a_worker_killed_while_it_sends_loses_its_key_alone<S: Subject>(binary
     }
 }
 
-/// End-of-file never comes then.
+/// End-of-file never comes then. The grandchildren end with their workers.
 pub fn p01_a_death_is_seen_though_a_grandchild_holds_the_channel_open<S: Subject>(binary: &Binary) {
     let mut strategy = binary.start::<S>(WORKERS);
     let faulty = of(6, 100, vec![fault(2, FaultKind::KillLeavingChild)]);
@@ -32,10 +32,6 @@ pub fn p01_a_death_is_seen_though_a_grandchild_holds_the_channel_open<S: Subject
     died(&outcomes[2], Exit::Signal(9), Stage::Computing);
     right_but(&faulty, outcomes, &[2]);
     drop(strategy);
-    // The grandchildren came to this process when their parents died, one for each try.
-    let left = live_children(process::id());
-    assert_eq!(left.len(), 2);
-    left.into_iter().for_each(alone::end);
     assert_eq!(left_alive(), NOBODY);
 }
 
@@ -109,7 +105,7 @@ pub fn p02_a_worker_that_dies_before_hello_is_an_error_at_once<S: Subject>(binar
     }
     let nowhere = WorkerCommand::of("/nowhere/at/all");
     for reason in refusals::<S>(&binary.context(WORKERS).with_worker_command(nowhere), 20) {
-        assert!(reason.contains("No such file or directory"), "{reason}");
+        assert!(reason.contains("No such file or directory") && reason.contains("/nowhere/at/all"), "{reason}");
     }
 }
 
@@ -142,6 +138,37 @@ pub fn p03_whatever_ends_a_worker_is_told_with_its_last_words<S: Subject>(binary
             right_but(&faulty, outcomes, &[3, 4]);
         });
     }
+}
+
+/// Its message and place, whether a backtrace or the advice to ask for one comes after them.
+pub fn p03_the_last_words_hold_what_a_panic_said<S: Subject>(binary: &Binary) {
+    for backtrace in [None, Some("0"), Some("1"), Some("full")] {
+        let mut command = binary.command("--keys 3 --count 10 --workers 1 --fault 1:abort-with-panic --format json");
+        command.env_remove("RUST_BACKTRACE").envs(backtrace.map(|value| ("RUST_BACKTRACE", value)));
+        let output = command.output().unwrap();
+        assert_eq!(failed(&output), [1]);
+        let reason = json(&output)["failed"][0]["reason"].to_string();
+        for told in ["SIGABRT", "a fault that ends the process", "acts.rs:"] {
+            assert!(reason.contains(told), "RUST_BACKTRACE={backtrace:?}: {reason}");
+        }
+    }
+}
+
+/// It has nothing to answer with, and nobody killed it.
+pub fn p03_a_worker_that_closed_its_descriptors_is_not_told_as_killed<S: Subject>(binary: &Binary) {
+    clean_after(&binary.context(WORKERS), |strategy: &mut S| {
+        rounds(|round| {
+            // At once, and a while after it.
+            let kinds = [FaultKind::CloseAll, [FaultKind::Mark, FaultKind::Slow][round % 2]];
+            let faulty = of(6, 100, kinds.map(|kind| fault(3, kind)).to_vec());
+            let start = Instant::now();
+            let outcomes = strategy.run(&faulty);
+            assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+            let told = outcomes[3].as_ref().expect_err("no answer came").to_string();
+            assert!(!told.contains("SIGKILL"), "{told}");
+            right_but(&faulty, outcomes, &[3]);
+        });
+    });
 }
 
 /// Two tries, and then the next key.
@@ -189,4 +216,25 @@ pub fn p04_workers_killed_again_and_again_leave_an_outcome_for_every_key<S: Subj
             }
         }
     });
+}
+
+/// Its answer counts. The key after it has a death of its own, and the one try more that it costs: none is left for
+/// another's. The last key of a batch and the first of the next are such a pair too.
+pub fn p18_the_end_of_a_worker_after_its_answer_costs_no_key_a_try<S: Subject>(binary: &Binary) {
+    for kind in [FaultKind::DieAfter, FaultKind::PanicDropping] {
+        for workers in [1, WORKERS] {
+            clean_after(&binary.context(workers), |strategy: &mut S| {
+                rounds(|round| {
+                    let dies_once =
+                        |key| fault(key, FaultKind::Kill).once(&format!("{kind:?}-{workers}-{round}-{key}"));
+                    let first = (0..10).filter(|key| key % 3 < 2);
+                    let first = first.map(|key| if key % 3 == 0 { fault(key, kind) } else { dies_once(key) });
+                    for faulty in [of(10, 100, first.collect()), of(3, 100, vec![dies_once(0)])] {
+                        let outcomes = strategy.run(&faulty);
+                        right_but(&faulty, outcomes, &[]);
+                    }
+                });
+            });
+        }
+    }
 }

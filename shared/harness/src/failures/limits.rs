@@ -181,3 +181,76 @@ pub fn p16_there_are_never_more_processes_than_keys<S: Subject>(binary: &Binary)
         assert_eq!(alone::children(process::id()), before);
     });
 }
+
+/// One encoded copy here while it is sent, and none when it was; one decoded copy in each worker.
+pub fn p24_a_large_workload_is_held_once<S: Subject>(binary: &Binary) {
+    let copies = |copies: f64| (copies * BALLAST as f64 / 1024.0) as u64;
+    clean_after(&binary.context(2), |strategy: &mut S| {
+        let faulty = large(6);
+        // Sets the peak to what is held now.
+        fs::write("/proc/self/clear_refs", "5").unwrap();
+        let held = memory(process::id(), "VmRSS");
+        let outcomes = strategy.run(&faulty);
+        let most = memory(process::id(), "VmHWM") - held;
+        right_but(&faulty, outcomes, &[]);
+        assert!(most > copies(0.9), "{most} kB: there was no encoded copy, so this measures nothing");
+        assert!(most < copies(1.6), "{most} kB above what is held, for {} kB encoded", copies(1.0));
+        let kept = memory(process::id(), "VmRSS").saturating_sub(held);
+        assert!(kept < copies(0.3), "{kept} kB are kept of {} kB encoded", copies(1.0));
+        for worker in live_children(process::id()) {
+            let kept = within(SOON, || Some(memory(worker, "VmRSS")).filter(|&kept| kept < copies(1.3)));
+            assert!(kept.is_some(), "an idle worker has {} kB", memory(worker, "VmRSS"));
+        }
+    });
+}
+
+/// A worker is this program again, and that is a file in `/proc`. The memory that there is, is told there too, and no
+/// job is refused because it is not.
+pub fn p26_without_proc_the_error_names_what_is_missing<S: Subject>(binary: &Binary) {
+    let Some(place) = private_mounts() else { return };
+    let hidden = format!(r#"exec {place} sh -c 'mount -t tmpfs tmpfs /proc; exec "$@"' sh "$@""#);
+    let output = binary.limited(&hidden, "--keys 3 --count 10 --workers 2");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let told = stderr(&output);
+    assert!(told.contains("/proc/self/exe") && told.contains("No such file or directory"), "{told}");
+}
+
+/// A program on a file system that is mounted so.
+pub fn p26_a_program_that_may_not_be_executed_is_named<S: Subject>(binary: &Binary) {
+    let program = mark("noexec").join("program");
+    if alone::part().is_some() {
+        let context = binary.context(WORKERS).with_worker_command(WorkerCommand::of(&program));
+        for reason in refusals::<S>(&context, 2) {
+            let named = reason.contains(&program.display().to_string());
+            assert!(named && reason.contains("Permission denied"), "{reason}");
+        }
+        return;
+    }
+    let Some(place) = private_mounts() else { return };
+    fs::create_dir(mark("noexec")).unwrap();
+    let part = alone::play(binary.test, "refused");
+    let folder = mark("noexec");
+    let mounted = format!(
+        r#"exec {place} sh -c 'mount -t tmpfs -o noexec tmpfs {folder} && cp {path} {program}; exec "$@"' sh "$@""#,
+        folder = folder.display(),
+        path = binary.path,
+        program = program.display(),
+    );
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &mounted, "sh"]).arg(part.get_program()).args(part.get_args());
+    let output = shell.envs(part.get_envs().filter_map(|(name, value)| Some((name, value?)))).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// The command that gives a program mounts of its own, where this user may have them.
+fn private_mounts() -> Option<&'static str> {
+    let may = |place: &&str| {
+        let mount = format!("{place} mount -t tmpfs tmpfs /proc");
+        Command::new("sh").args(["-c", &mount]).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    };
+    let place = ["unshare --mount", "unshare --user --map-root-user --mount"].into_iter().find(may);
+    if place.is_none() {
+        alone::not_tried("a program without /proc, and one on a file system without exec: no mounts for this user");
+    }
+    place
+}

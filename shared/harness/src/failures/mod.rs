@@ -12,11 +12,11 @@ mod protocol;
 mod users_code;
 
 use std::collections::BTreeSet;
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::hash::BuildHasher;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,7 +26,7 @@ use std::{env, panic, process, thread};
 use kernel::{
     Context, Exit, Fill, KeyError, Outcome, Runs, Skew, Stage, Sum, Verifiable, Wait, WorkerCommand, Workload,
 };
-use rustix::process::{Signal, kill_process, kill_process_group};
+use rustix::process::{Signal, WaitOptions, kill_process, kill_process_group};
 
 use crate::alone::{self, Holdings, SOON, all_there, left_alive, live_children, mark, raw, settled, within};
 use crate::fault::Struck;
@@ -61,13 +61,18 @@ macro_rules! failures {
             p02_a_silent_worker_is_an_error_in_time,
             p03_whatever_ends_a_worker_is_told_with_its_last_words,
             p03_a_key_that_ended_two_workers_is_given_up,
+            p03_the_last_words_hold_what_a_panic_said,
+            p03_a_worker_that_closed_its_descriptors_is_not_told_as_killed,
             p04_all_workers_killed_at_once_lose_no_key,
             p04_workers_killed_again_and_again_leave_an_outcome_for_every_key,
             p05_a_key_past_its_deadline_is_stopped_whatever_it_does,
-            p05_a_stopped_worker_does_not_hold_up_drop,
+            p05_seven_stopped_workers_are_dropped_within_a_second,
+            p05_a_deadline_counts_nothing_but_the_key,
             p06_garbage_is_an_error_and_nothing_is_made_of_it,
+            p06_a_worker_that_takes_no_key_is_an_error_in_time,
             p06_a_worker_that_says_more_than_asked_is_not_believed,
             p07_what_a_key_prints_is_on_stderr_and_never_in_the_report,
+            p07_a_thread_that_logs_in_an_idle_worker_is_not_held_up,
             p08_workers_end_with_a_killed_parent,
             p08_workers_end_with_a_parent_killed_at_a_random_moment,
             p09_workers_end_with_a_parent_however_it_ends,
@@ -80,11 +85,34 @@ macro_rules! failures {
             p14_a_strategy_outlives_the_thread_it_was_started_on,
             p14_two_strategies_run_at_once,
             p14_a_hundred_starts_and_drops_leave_nothing,
-            p14_a_panic_where_an_output_is_received_is_its_keys_alone,
             p14_dropped_by_a_panic_it_leaves_nothing,
             p15_a_key_may_not_start_workers,
             p15_a_program_that_forgot_to_serve_is_told_so,
             p16_there_are_never_more_processes_than_keys,
+            p17_a_key_that_forks_and_returns_twice_is_never_mixed,
+            p17_a_key_that_forks_and_returns_twice_is_never_reported_as_mixed,
+            p18_the_end_of_a_worker_after_its_answer_costs_no_key_a_try,
+            p18_a_worker_stopped_after_its_answer_costs_no_key_its_time,
+            p18_what_a_child_writes_into_the_channel_costs_no_key,
+            p19_a_pause_of_the_program_is_no_keys_time,
+            p19_a_deadline_is_kept_after_a_pause,
+            p20_no_words_reach_a_channel_where_standard_streams_were_closed,
+            p21_stopped_workers_end_with_a_killed_parent,
+            p21_what_a_key_started_ends_with_its_worker,
+            p21_workers_end_with_a_killed_parent_whose_key_started_something,
+            p21_idle_workers_end_with_a_program_that_forks_and_execs,
+            p22_an_interrupt_that_the_program_handles_costs_no_key_a_try,
+            p22_a_program_that_ignores_the_end_of_its_children_is_served,
+            p23_a_panic_beside_the_key_is_its_failure_alone,
+            p23_a_panic_where_an_output_is_dropped_costs_nothing,
+            p23_a_workload_that_cannot_cross_fails_the_rest_at_once,
+            p23_a_workload_that_cannot_be_loaded_starts_few_processes,
+            p23_a_workload_that_ends_every_worker_fails_the_rest_at_once,
+            p23_a_worker_that_dies_while_it_loads_costs_no_key,
+            p24_a_large_workload_is_held_once,
+            p25_a_forked_copy_of_the_program_leaves_its_workers_alone,
+            p26_without_proc_the_error_names_what_is_missing,
+            p26_a_program_that_may_not_be_executed_is_named,
         }
     };
 }
@@ -98,20 +126,48 @@ const NOBODY: [u32; 0] = [];
 /// Runs the scenario on a strategy. After it the next batch is right; after `Drop` nothing is left that was not there
 /// before `start`.
 fn clean_after<S: Subject>(context: &Context, scenario: impl FnOnce(&mut S)) {
+    let before = dropped_after(context, Duration::ZERO, scenario);
+    assert_eq!(settled(&before, Holdings::now), before, "left behind a second after Drop");
+}
+
+/// The same where workers leave children, which become this process's when they end.
+fn clean_after_orphans<S: Subject>(context: &Context, scenario: impl FnOnce(&mut S)) {
+    let before = dropped_after(context, SOON, scenario);
+    let adopted_and_now = || {
+        while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
+        Holdings::now()
+    };
+    assert_eq!(settled(&before, adopted_and_now), before, "left behind a second after Drop");
+}
+
+/// Runs the scenario on a strategy, and a batch after it that is right. What was there before `start`. `patience` is how
+/// long children may take to end that are no workers.
+fn dropped_after<S: Subject>(context: &Context, patience: Duration, scenario: impl FnOnce(&mut S)) -> Holdings {
     let before = Holdings::after(|| right_after_all(&mut S::start(context).unwrap()));
     let mut strategy = S::start(context).unwrap();
     let workers = live_children(process::id()).len();
     scenario(&mut strategy);
     right_after_all(&mut strategy);
-    assert_eq!(live_children(process::id()).len(), workers, "a worker was lost, or one too many is there");
-    drop(strategy);
-    let after = settled(&before, Holdings::now);
-    assert_eq!(after, before, "left behind a second after Drop");
+    let as_many = || (live_children(process::id()).len() == workers).then_some(());
+    assert!(within(patience, as_many).is_some(), "a worker was lost, or one too many is there");
+    return before;
 
     fn right_after_all<S: Subject>(strategy: &mut S) {
         agrees(strategy, Fill(job(9, 1_000, Skew::Zipf)));
         assert!(strategy.shortfall().is_none(), "a worker could not be replaced");
     }
+}
+
+/// Runs a race often. When it fails, it says how often.
+fn rounds(race: impl FnMut(usize)) {
+    rounds_of(ROUNDS, race);
+}
+
+/// The same for what takes seconds.
+fn rounds_of(rounds: usize, mut race: impl FnMut(usize)) {
+    let mut run = |round| panic::catch_unwind(panic::AssertUnwindSafe(|| race(round))).map_err(KeyError::from_panic);
+    let failures: Vec<_> = (0..rounds).filter_map(|round| run(round).err()).collect();
+    assert!(failures.is_empty(), "{} of {rounds} rounds failed. The first {}", failures.len(), failures[0]);
 }
 
 /// A fault in a key, whenever it is reached.
@@ -143,6 +199,12 @@ fn right_but(faulty: &Faulty, outcomes: Vec<Outcome<Struck>>, struck: &[usize]) 
             outcome => panic!("key {key}: {:?}", outcome.map(|output| output.block.len())),
         }
     }
+}
+
+/// That the same is true of keys that are allowed to fail, if they did not.
+fn right_or_failed(faulty: &Faulty, outcomes: Vec<Outcome<Struck>>, struck: &[usize]) {
+    let failed: Vec<_> = struck.iter().copied().filter(|&key| outcomes[key].is_err()).collect();
+    right_but(faulty, outcomes, &failed);
 }
 
 /// What the worker wrote last, if it died so.
@@ -236,7 +298,51 @@ fn failed(output: &Output) -> Vec<u64> {
 
 /// The largest that this process's address space was, in kB.
 fn peak() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmPeak:")).expect("a peak");
-    line.split_whitespace().nth(1).and_then(|kilobytes| kilobytes.parse().ok()).expect("a number")
+    memory(process::id(), "VmPeak")
+}
+
+/// A figure of a process's memory, in kB, by its name in `/proc/PID/status`.
+fn memory(process: u32, name: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).expect("a figure");
+    line.split_whitespace().next().and_then(|kilobytes| kilobytes.parse().ok()).expect("a number")
+}
+
+/// A workload that is many times larger than all else in a test.
+const BALLAST: usize = 64 << 20;
+
+/// Keys of ten values whose workload has [`BALLAST`] bytes more.
+fn large(keys: usize) -> Arc<Faulty> {
+    Arc::new(Faulty { ballast: "b".repeat(BALLAST), ..Faulty::clone(&of(keys, 10, Vec::new())) })
+}
+
+/// Runs the code in a forked child, which then exits with the status that it gives.
+fn forked(code: impl FnOnce() -> i32) -> u32 {
+    use nix::unistd::{ForkResult, fork};
+    // SAFETY: the child goes on with this thread alone, as every program's does that forks. glibc makes its allocator
+    // usable there, and no other thread of a test that is alone holds a lock of std's for longer than it takes to print.
+    #[expect(unsafe_code, reason = "a program that forks without exec is what is tested")]
+    match unsafe { fork() }.expect("a forked process") {
+        ForkResult::Child => process::exit(panic::catch_unwind(panic::AssertUnwindSafe(code)).unwrap_or(101)),
+        ForkResult::Parent { child } => child.as_raw().unsigned_abs(),
+    }
+}
+
+/// What keys with [`FaultKind::LeaveChild`] left, among the descendants of this process.
+fn tools() -> Vec<u32> {
+    let is_tool = |pid: &u32| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line == b"sleep\x001000\0");
+    alone::descendants(process::id()).into_iter().filter(is_tool).collect()
+}
+
+/// Waits until a key with [`FaultKind::LeaveChild`] has what it leaves.
+fn tools_there() {
+    let there = within(Duration::from_secs(30), || (!tools().is_empty()).then_some(()));
+    assert!(there.is_some(), "the key's program never came");
+}
+
+/// That nothing is left of it.
+fn tools_gone() {
+    let left = settled(&Vec::new(), tools);
+    left.iter().copied().for_each(alone::end);
+    assert_eq!(left, NOBODY, "what a key started lives on");
 }

@@ -146,3 +146,190 @@ pub fn p14_dropped_by_a_panic_it_leaves_nothing<S: Subject>(binary: &Binary) {
         }
     });
 }
+
+/// Stopped in a key, or while idle: a signal is the only thing that ends them.
+pub fn p21_stopped_workers_end_with_a_killed_parent<S: Subject>(binary: &Binary) {
+    for third in ["stop", "mark"] {
+        rounds_of(5, |round| {
+            let mut parent = busy(binary, &format!("{third}-{round}"), third, |_| {});
+            for worker in live_children(parent.id()) {
+                kill_process(raw(worker), Signal::STOP).unwrap();
+            }
+            parent.kill().unwrap();
+            parent.wait().unwrap();
+            let left = left_alive();
+            left.iter().copied().for_each(alone::end);
+            assert_eq!(left, NOBODY);
+        });
+    }
+}
+
+/// When the deadline of its key passes, and when the worker is killed.
+pub fn p21_what_a_key_started_ends_with_its_worker<S: Subject>(binary: &Binary) {
+    let deadline = Duration::from_millis(500);
+    clean_after_orphans(&binary.context(WORKERS).with_deadline(Some(deadline)), |strategy: &mut S| {
+        rounds_of(5, |_| {
+            let faulty = of(6, 10, vec![fault(1, FaultKind::LeaveChild)]);
+            let outcomes = strategy.run(&faulty);
+            assert!(matches!(outcomes[1], Err(KeyError::TimedOut { .. })), "{:?}", outcomes[1]);
+            right_but(&faulty, outcomes, &[1]);
+            tools_gone();
+        });
+    });
+    clean_after_orphans(&binary.context(WORKERS), |strategy: &mut S| {
+        rounds_of(5, |round| {
+            let faulty = of(6, 10, vec![fault(1, FaultKind::LeaveChild).once(&format!("left-{round}"))]);
+            let outcomes = thread::scope(|scope| {
+                scope.spawn(|| {
+                    tools_there();
+                    killed(&live_children(process::id()));
+                });
+                strategy.run(&faulty)
+            });
+            right_but(&faulty, outcomes, &[]);
+            tools_gone();
+        });
+    });
+}
+
+/// The workers do. What a key started is a limit where its parent is killed: the system ends the worker, and nobody is
+/// left to end the rest of the worker's group.
+pub fn p21_workers_end_with_a_killed_parent_whose_key_started_something<S: Subject>(binary: &Binary) {
+    rounds_of(5, |round| {
+        let mut parent = busy(binary, &round.to_string(), "leave-child", |_| {});
+        tools_there();
+        let workers = live_children(parent.id());
+        parent.kill().unwrap();
+        parent.wait().unwrap();
+        let still = || workers.iter().copied().filter(|&worker| alone::is_alive(worker)).collect::<Vec<_>>();
+        assert_eq!(settled(&Vec::new(), still), NOBODY);
+        let left = || alone::descendants(process::id()).into_iter().filter(|&process| alone::is_alive(process));
+        left().for_each(alone::end);
+        assert_eq!(left_alive(), NOBODY);
+    });
+}
+
+/// The child has copies of all descriptors, and the program's process goes on as another program: no end of a channel
+/// tells of it.
+pub fn p21_idle_workers_end_with_a_program_that_forks_and_execs<S: Subject>(binary: &Binary) {
+    let told = mark("child");
+    if alone::part().is_some() {
+        let mut strategy = binary.start::<S>(WORKERS);
+        agrees(&mut strategy, Fill(job(6, 10, Skew::Uniform)));
+        let child = forked(|| {
+            loop {
+                thread::park();
+            }
+        });
+        fs::write(&told, child.to_string()).unwrap();
+        panic!("{}", Command::new("sleep").arg("1000").exec());
+    }
+    let mut program = alone::play(binary.test, "execs").spawn().unwrap();
+    let child = within(10 * SOON, || fs::read_to_string(&told).ok()?.parse().ok()).expect("the child's id");
+    let name = || fs::read_to_string(format!("/proc/{}/comm", program.id())).unwrap();
+    assert_eq!(settled(&String::from("sleep\n"), name), "sleep\n");
+    assert_eq!(settled(&vec![child], || live_children(program.id())), [child]);
+    program.kill().unwrap();
+    program.wait().unwrap();
+    alone::end(child);
+    assert_eq!(left_alive(), NOBODY);
+}
+
+/// It goes to the whole group, as the terminal sends it. Each key prints once: none is run again.
+pub fn p22_an_interrupt_that_the_program_handles_costs_no_key_a_try<S: Subject>(binary: &Binary) {
+    let marks = |part: &str| (0..WORKERS).map(|key| format!("{part}-{key}")).collect::<Vec<_>>();
+    let released = |part: &str| format!("{part}-released");
+    if let Some(part) = alone::part() {
+        handle_interrupts();
+        let mut strategy = binary.start::<S>(WORKERS);
+        let waiting = marks(&part).into_iter().enumerate().flat_map(|(key, mark)| {
+            [fault(key, FaultKind::Mark).once(&mark), fault(key, FaultKind::Print), fault(key, FaultKind::Patient)]
+        });
+        let last = fault(WORKERS, FaultKind::Mark).once(&released(&part));
+        let faulty = of(WORKERS + 1, 100, waiting.chain([last]).collect());
+        let outcomes = strategy.run(&faulty);
+        right_but(&faulty, outcomes, &[]);
+        return;
+    }
+    rounds(|round| {
+        let part = round.to_string();
+        let mut program = alone::play(binary.test, &part);
+        let program = program.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        all_there(&marks(&part).iter().map(|name| mark(name)).collect::<Vec<_>>());
+        kill_process_group(raw(program.id()), Signal::INT).unwrap();
+        File::create(mark(&released(&part))).unwrap();
+        let output = program.wait_with_output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let told = stderr(&output);
+        assert_eq!(told.lines().filter(|line| line.starts_with("printed in key")).count(), WORKERS, "{told}");
+    });
+}
+
+/// Has SIGINT interrupt system calls, and nothing else.
+fn handle_interrupts() {
+    use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+    extern "C" fn nothing(_: i32) {}
+    let action = SigAction::new(SigHandler::Handler(nothing), SaFlags::empty(), SigSet::empty());
+    // SAFETY: the handler does nothing.
+    #[expect(unsafe_code, reason = "a program that handles a signal is what is tested")]
+    unsafe { sigaction(Signal::SIGINT, &action) }.expect("SIGINT may be handled");
+}
+
+/// Nobody then keeps how they ended.
+pub fn p22_a_program_that_ignores_the_end_of_its_children_is_served<S: Subject>(binary: &Binary) {
+    let start = Instant::now();
+    let flags = "--keys 9 --count 10 --workers 3 --fault 2:kill --fault 5:kill-sending --format json";
+    let output = binary.limited(r#"exec env --ignore-signal=CHLD "$@""#, flags);
+    assert!(start.elapsed() < 2 * SOON, "{:?}", start.elapsed());
+    assert_eq!(failed(&output), [2, 5], "{output:?}");
+    assert_eq!(json(&output)["output_bytes"], 560);
+    assert_eq!(left_alive(), NOBODY);
+}
+
+/// The child exits, or drops its copy, or runs it: each key then is right or is told why it is not. The program's own
+/// workers are the same after it, and go on.
+pub fn p25_a_forked_copy_of_the_program_leaves_its_workers_alone<S: Subject>(binary: &Binary) {
+    for what in ["exits", "drops", "runs"] {
+        clean_after_orphans(&binary.context(1), |_: &mut S| {
+            let mut strategy = Some(binary.start::<S>(WORKERS));
+            rounds_of(5, |_| {
+                agrees(strategy.as_mut().unwrap(), Fill(job(9, 100, Skew::Uniform)));
+                let workers = live_children(process::id());
+                let child = forked(|| {
+                    match what {
+                        "exits" => {}
+                        "drops" => drop(strategy.take()),
+                        _ => right_or_not_started(strategy.as_mut().unwrap()),
+                    }
+                    0
+                });
+                assert_eq!(status_of(child), Some(0), "the child that {what}");
+                assert_eq!(live_children(process::id()), workers, "after the child that {what}");
+                agrees(strategy.as_mut().unwrap(), Fill(job(9, 100, Skew::Uniform)));
+                assert_eq!(live_children(process::id()), workers, "after the child that {what}");
+            });
+        });
+    }
+
+    fn right_or_not_started<S: Subject>(strategy: &mut S) {
+        let fill = Arc::new(Fill(job(9, 100, Skew::Uniform)));
+        for (key, outcome) in strategy.run(&fill).into_iter().enumerate() {
+            match outcome {
+                Ok(block) => assert_eq!(block, fill.expand(key)),
+                Err(KeyError::NotStarted(_)) => {}
+                Err(error) => panic!("key {key}: {error}"),
+            }
+        }
+    }
+}
+
+/// The status that a child exits with. Nothing if it does not in time; it is killed then.
+fn status_of(child: u32) -> Option<i32> {
+    use rustix::process::waitpid;
+    let status = within(SOON, || waitpid(Some(raw(child)), WaitOptions::NOHANG).unwrap()?.1.exit_status());
+    if status.is_none() {
+        alone::end(child);
+        let _already_gone = waitpid(Some(raw(child)), WaitOptions::empty());
+    }
+    status
+}

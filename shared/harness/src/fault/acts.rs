@@ -1,13 +1,12 @@
 //! What faults do to their process, and what they leave beside it.
 
 use std::fs::{self, File};
-use std::hint;
 use std::io::{self, Write};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::thread;
+use std::process::{self, Command, Stdio};
 use std::time::Duration;
+use std::{hint, panic, thread};
 
 use nix::unistd::ForkResult;
 use rustix::process::{Signal, getpid, kill_process};
@@ -40,8 +39,10 @@ pub(super) fn recurse(depth: u64) -> u64 {
     recurse(depth + 1) + frame[0]
 }
 
-pub(super) extern "C" fn panic_where_none_may_unwind() {
-    panic!("a fault that cannot unwind");
+/// What a panic is in a program that is built to abort at one.
+pub(super) fn abort_with_panic() -> ! {
+    let _payload = panic::catch_unwind(|| panic!("a fault that ends the process"));
+    process::abort()
 }
 
 /// Goes on in two processes.

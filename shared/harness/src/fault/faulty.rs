@@ -110,7 +110,7 @@ impl Faulty {
                 acts::sleep()
             }
             FaultKind::CloseAll => acts::close_all(),
-            FaultKind::AbortWithPanic => acts::panic_where_none_may_unwind(),
+            FaultKind::AbortWithPanic => acts::abort_with_panic(),
             FaultKind::SendTwice => return Some(Sending::Twice(index)),
             FaultKind::SendGarbage => return Some(Sending::WithGarbage),
             FaultKind::DieAfter => return Some(Sending::ThenSignal(Signal::KILL)),

@@ -105,7 +105,7 @@ pub enum FaultKind {
     /// Leaves a thread that writes a megabyte to stderr when the answer was sent. The FILE says that all of it is
     /// written, and the fault strikes always. On threads, as if there were no fault.
     LogLater,
-    /// Panics where a panic may not unwind, so that it ends the process.
+    /// Panics, and the panic ends the process, as it does in a program that is built to abort.
     AbortWithPanic,
 }
 
