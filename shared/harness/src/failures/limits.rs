@@ -58,14 +58,15 @@ pub fn p11_too_little_memory_fails_the_keys_it_was_short_for<S: Subject>(binary:
 
 /// The worker program was removed, or may no longer be executed. When it is back, so is the strategy.
 pub fn p12_a_worker_that_cannot_be_replaced_fails_the_rest_at_once<S: Subject>(binary: &Binary) {
+    use std::io::ErrorKind::{NotFound, PermissionDenied};
     let program = mark("program");
     fs::copy(binary.path, &program).unwrap();
     let context = binary.context(2).with_worker_command(WorkerCommand::of(&program));
     let hidden = mark("hidden");
-    for (errno, told) in [(2, "No such file"), (13, "Permission denied")] {
+    for (kind, told) in [(NotFound, "No such file"), (PermissionDenied, "Permission denied")] {
         clean_after(&context, |strategy: &mut S| {
-            match errno {
-                2 => fs::rename(&program, &hidden).unwrap(),
+            match kind {
+                NotFound => fs::rename(&program, &hidden).unwrap(),
                 _ => fs::set_permissions(&program, Permissions::from_mode(0o644)).unwrap(),
             }
             // Each worker that there is gets one.
@@ -76,14 +77,18 @@ pub fn p12_a_worker_that_cannot_be_replaced_fails_the_rest_at_once<S: Subject>(b
             for (key, outcome) in outcomes.iter().enumerate() {
                 match outcome {
                     Err(KeyError::Died { exit: Exit::Signal(9), .. }) if key < 2 => {}
-                    Err(KeyError::NotStarted(error)) => assert_eq!(error.raw_os_error(), Some(errno), "key {key}"),
+                    Err(KeyError::NotStarted(error)) => {
+                        let said = error.to_string();
+                        let named = said.contains(&program.display().to_string());
+                        assert!(error.kind() == kind && named && said.contains(told), "key {key}: {error}");
+                    }
                     outcome => panic!("key {key}: {outcome:?}"),
                 }
             }
             let shortfall = strategy.shortfall().expect("no worker is a shortfall").to_string();
             assert!(shortfall.contains(told), "{shortfall}");
-            match errno {
-                2 => fs::rename(&hidden, &program).unwrap(),
+            match kind {
+                NotFound => fs::rename(&hidden, &program).unwrap(),
                 _ => fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap(),
             }
         });

@@ -111,7 +111,7 @@ impl Faulty {
             }
             FaultKind::CloseAll => acts::close_all(),
             FaultKind::AbortWithPanic => acts::abort_with_panic(),
-            FaultKind::SendTwice => return Some(Sending::Twice(index)),
+            FaultKind::SendTwice => return Some(Sending::Twice),
             FaultKind::SendGarbage => return Some(Sending::WithGarbage),
             FaultKind::DieAfter => return Some(Sending::ThenSignal(Signal::KILL)),
             FaultKind::StopAfter => return Some(Sending::ThenSignal(Signal::STOP)),

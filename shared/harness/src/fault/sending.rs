@@ -22,8 +22,8 @@ pub(super) enum Sending {
     Well,
     /// The process ends with half of it sent.
     Half,
-    /// The whole answer to this key comes twice.
-    Twice(usize),
+    /// The whole answer comes twice.
+    Twice,
     WithGarbage,
     /// With one value more than there may be.
     TooLong,
@@ -64,9 +64,8 @@ impl Codec<Struck> for StruckCodec {
                 channel.write_all(&vec![7; body.len() / 2])?;
                 acts::end_by(Signal::KILL)
             }
-            Sending::Twice(index) => {
-                let (index, length_bytes) = ((*index as u64).to_le_bytes(), length.to_le_bytes());
-                let head = [b"fan:\x01\0\0\0", &index[..], &length_bytes[..]].concat();
+            Sending::Twice => {
+                let head = [b"fan:\x01\0\0\0", &answer.call().to_le_bytes()[..], &length.to_le_bytes()].concat();
                 answer.announce(length)?.write_all(&[body, &head, body].concat())
             }
             Sending::WithGarbage => answer.announce(length)?.write_all(&[body, &[7; 1000]].concat()),
