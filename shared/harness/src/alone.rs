@@ -322,6 +322,11 @@ pub fn zombies(process: u32) -> Vec<u32> {
     ended.map(|(pid, ..)| pid).collect()
 }
 
+/// Whether a process is there and has not ended.
+pub fn is_alive(process: u32) -> bool {
+    processes().into_iter().any(|(pid, _, state)| pid == process && state != 'Z')
+}
+
 /// The children of a process, theirs, and so on.
 pub fn descendants(process: u32) -> Vec<u32> {
     let all = processes();

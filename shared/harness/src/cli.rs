@@ -226,7 +226,8 @@ impl JobOptions {
         Job::new(parameters).map_err(|error| format!("--keys and --count are out of range: {error}"))
     }
 
-    /// Refuses outputs that are more than the memory there is now, before anything starts.
+    /// Refuses outputs that are more than the memory there is now, before anything starts. What a strategy's workers hold
+    /// beside them is for the strategy's program to count.
     ///
     /// # Errors
     ///
@@ -234,9 +235,9 @@ impl JobOptions {
     pub fn fits(&self) -> Result<(), String> {
         let job = self.job()?;
         let fits = match self.workload {
-            WorkloadName::Fill => memory::check(&Fill(job)),
-            WorkloadName::Sum => memory::check(&Sum(job)),
-            WorkloadName::Wait => memory::check(&Wait(job)),
+            WorkloadName::Fill => memory::check(&Fill(job), 0),
+            WorkloadName::Sum => memory::check(&Sum(job), 0),
+            WorkloadName::Wait => memory::check(&Wait(job), 0),
         };
         fits.map_err(|error| error.to_string())
     }

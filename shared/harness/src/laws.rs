@@ -433,7 +433,7 @@ pub fn job(keys: usize, count: u64, skew: Skew) -> Job {
 /// Blocks of 100 values, with faults.
 pub fn faulty(keys: usize, faults: &[(usize, FaultKind)]) -> Faulty {
     let faults = faults.iter().map(|&(key, kind)| Fault { key, kind, once: None }).collect();
-    Faulty { fill: Fill(job(keys, 100, Skew::Uniform)), faults }
+    Faulty::new(Fill(job(keys, 100, Skew::Uniform)), faults)
 }
 
 /// What every strategy must agree with.

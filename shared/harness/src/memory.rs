@@ -1,5 +1,7 @@
 //! Whether the outputs fit the memory there is.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::fmt;
 
 use kernel::{Outcome, Verifiable, Workload};
@@ -7,18 +9,42 @@ use sysinfo::{MemoryRefreshKind, ProcessRefreshKind, ProcessesToUpdate, RefreshK
 
 /// The outputs would not fit.
 #[derive(Debug, thiserror::Error)]
-#[error("the outputs of --keys and --count need {} of memory, and {} are available", Size(*.needed), Size(*.available))]
+#[error(
+    "the outputs of --keys and --count need {} of memory{}, and {} are available",
+    Size(*.needed), Copies(*.copies), Size(*.available)
+)]
 pub(crate) struct TooLarge {
     needed: u128,
+    /// How much of that is for what worker processes hold.
+    copies: u128,
     available: u128,
 }
 
 /// Refuses a workload whose outputs, and the slots that they come back in, are more than the memory that can be had.
-pub(crate) fn check<W: Verifiable>(workload: &W) -> Result<(), TooLarge> {
+/// Each of the `processes` that expand keys outside this one has a copy of the output that it sends.
+pub(crate) fn check<W: Verifiable>(workload: &W, processes: usize) -> Result<(), TooLarge> {
+    fits(workload, processes, available())
+}
+
+fn fits<W: Verifiable>(workload: &W, processes: usize, available: u128) -> Result<(), TooLarge> {
     let slots = workload.keys() as u128 * size_of::<Outcome<<W as Workload>::Output>>() as u128;
-    let needed = workload.total_size() + slots;
-    let available = available();
-    if needed > available { Err(TooLarge { needed, available }) } else { Ok(()) }
+    let here = workload.total_size() + slots;
+    // Keys are looked at one by one only where there is room for them.
+    let copies = if here > available { 0 } else { largest(workload, processes) };
+    let needed = here + copies;
+    if needed > available { Err(TooLarge { needed, copies, available }) } else { Ok(()) }
+}
+
+/// The bytes of the largest outputs, as many as there are processes: they may all be sent at once.
+fn largest<W: Verifiable>(workload: &W, processes: usize) -> u128 {
+    let mut largest = BinaryHeap::new();
+    for index in 0..if processes == 0 { 0 } else { workload.keys() } {
+        largest.push(Reverse(workload.output_size(index)));
+        if largest.len() > processes {
+            largest.pop();
+        }
+    }
+    largest.into_iter().map(|Reverse(size)| u128::from(size)).sum()
 }
 
 /// Bytes that the system would give without swapping, or what is left of this process's cgroup's limit. Where neither can be
@@ -31,8 +57,24 @@ pub fn available() -> u128 {
         system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), false, nothing_else);
         system.process(pid)?.cgroup_limits()
     });
-    let free = limits.map_or(u64::MAX, |limits| limits.free_memory);
-    u128::from(system.available_memory().min(free))
+    told(system.total_memory(), system.available_memory(), limits.map(|limits| limits.free_memory))
+}
+
+/// What is available, from what the system tells. Without `/proc` it tells of a machine that has no memory at all.
+fn told(total: u64, available: u64, limit: Option<u64>) -> u128 {
+    if total == 0 { u128::MAX } else { available.min(limit.unwrap_or(u64::MAX)).into() }
+}
+
+/// The part of what is needed that worker processes have, or nothing.
+struct Copies(u128);
+
+impl fmt::Display for Copies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            copies => write!(f, ", {} of it for what the worker processes hold while they send", Size(copies)),
+        }
+    }
 }
 
 /// Bytes in decimal units, as memory is sold and outputs are counted.
@@ -51,7 +93,10 @@ impl fmt::Display for Size {
 
 #[cfg(test)]
 mod tests {
+    use kernel::{Fill, Skew};
+
     use super::*;
+    use crate::laws::job;
 
     #[test]
     fn sizes_read_as_people_write_them() {
@@ -65,5 +110,31 @@ mod tests {
         let available = available();
         assert!(available > 1 << 20, "{available}");
         assert!(available < 1 << 60, "{available}");
+    }
+    #[test]
+    fn no_job_is_refused_for_memory_that_nobody_tells_of() {
+        assert_eq!(told(0, 0, None), u128::MAX);
+        assert_eq!(told(0, 0, Some(7)), u128::MAX);
+        assert_eq!(told(10, 8, None), 8);
+        assert_eq!(told(10, 8, Some(7)), 7);
+        assert_eq!(told(10, 0, None), 0);
+    }
+
+    #[test]
+    fn the_largest_outputs_are_counted_once_more_for_the_processes_that_send_them() {
+        let fill = Fill(job(5, 1_000_000, Skew::OneHuge));
+        let (whole, sizes) = (fill.total_size(), [0, 1, 4].map(|key| u128::from(fill.output_size(key))));
+        assert!(sizes[0] > sizes[1] && sizes[1] == sizes[2]);
+        for (processes, copies) in [(0, 0), (1, sizes[0]), (2, sizes[0] + sizes[1]), (5, whole), (9, whole)] {
+            assert_eq!(largest(&fill, processes), copies, "{processes} processes");
+        }
+        assert!(fits(&fill, 0, whole + 1_000).is_ok());
+        assert!(fits(&fill, 5, 2 * whole + 1_000).is_ok());
+        let told = fits(&fill, 1, whole + 1_000).unwrap_err().to_string();
+        let expected = "the outputs of --keys and --count need 60.0 MB of memory, 20.0 MB of it for what the worker \
+                        processes hold while they send, and 40.0 MB are available";
+        assert_eq!(told, expected);
+        let told = fits(&fill, 1, 1_000).unwrap_err().to_string();
+        assert!(told.starts_with("the outputs of --keys and --count need 40.0 MB of memory, and 1.0 kB are"), "{told}");
     }
 }

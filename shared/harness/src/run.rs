@@ -63,7 +63,7 @@ where
     };
     match options.job.workload {
         WorkloadName::Fill if !options.fault.is_empty() => {
-            run::<S, _>(options, workers, Faulty { fill: Fill(job), faults: options.fault.clone() }, report)
+            run::<S, _>(options, workers, Faulty::new(Fill(job), options.fault.clone()), report)
         }
         WorkloadName::Fill => run::<S, _>(options, workers, Fill(job), report),
         WorkloadName::Sum => run::<S, _>(options, workers, Sum(job), report),
@@ -77,7 +77,8 @@ fn run<S: Runs<W>, W: Verifiable>(
     workload: W,
     mut report: Report,
 ) -> Result<ExitCode, Usage> {
-    memory::check(&workload).map_err(|error| Usage::wrong(&error.to_string()))?;
+    let processes = if S::PROCESSES { workers.get() } else { 0 };
+    memory::check(&workload, processes).map_err(|error| Usage::wrong(&error.to_string()))?;
     let name = report.strategy.clone();
     let mut checks = Checks {
         failed: BTreeMap::new(),

@@ -81,10 +81,6 @@ const SETTLING: u64 = 20;
 /// a thousandth of them exceeds this bound within half an hour.
 const MEMORY_SLACK: u64 = 64 << 10;
 
-/// Whether an answer that comes twice, or with garbage after it, may be charged to the next key of its batch. It may as
-/// long as a violation on a worker that has answered before is not tried again.
-const NEXT_KEY_PAYS: bool = true;
-
 /// What a key with a fault comes to where nothing else strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Must {
@@ -106,16 +102,31 @@ fn must(kind: FaultKind) -> Option<Must> {
         FaultKind::PanicLong => Must::Tell("(1000000 bytes in all)"),
         FaultKind::PanicReceiving => Must::Tell("a fault in the parent"),
         FaultKind::Nested => Must::Tell("a worker process may not start workers"),
-        FaultKind::Abort | FaultKind::StackOverflow => Must::Die(Exit::Signal(6)),
+        FaultKind::PanicSending => Must::Tell("a fault where the output is sent"),
+        FaultKind::PanicLimiting => Must::Tell("a fault in the limit"),
+        FaultKind::PanicDecoding => Must::Tell("a fault where the output is decoded"),
+        FaultKind::TooLong => Must::Tell("could not be sent"),
+        FaultKind::Abort | FaultKind::StackOverflow | FaultKind::AbortWithPanic => Must::Die(Exit::Signal(6)),
         FaultKind::Segv => Must::Die(Exit::Signal(11)),
         FaultKind::Kill | FaultKind::KillSending => Must::Die(Exit::Signal(9)),
         FaultKind::Exit0 => Must::Die(Exit::Code(0)),
         FaultKind::Exit42 => Must::Die(Exit::Code(42)),
+        FaultKind::CloseAll => Must::Die(Exit::Code(1)),
         FaultKind::Stop | FaultKind::Hang | FaultKind::Sleep => Must::TimeOut,
         FaultKind::SendTwice | FaultKind::SendGarbage => Must::ComeBack,
+        FaultKind::DieAfter | FaultKind::PanicDropping => Must::ComeBack,
         FaultKind::Slow | FaultKind::Print | FaultKind::Mark | FaultKind::Specials => Must::ComeBack,
-        // Its child outlives the batch.
-        FaultKind::KillLeavingChild => return None,
+        // What they leave becomes this program's child when its worker ends, and nobody here waits for it.
+        FaultKind::KillLeavingChild | FaultKind::LeaveChild | FaultKind::Fork => return None,
+        // What it writes may fall into the middle of an answer, and nothing tells it from that.
+        FaultKind::ChildWrites => return None,
+        // No key of the batch comes back, or all of them late.
+        FaultKind::PanicEncoding | FaultKind::FailEncoding | FaultKind::PanicLoading => return None,
+        FaultKind::FailLoading | FaultKind::AbortLoading | FaultKind::SlowLoading => return None,
+        // Without a deadline it is waited for, as it should be.
+        FaultKind::StopAfter => return None,
+        // A megabyte each time.
+        FaultKind::LogLater => return None,
         // They wait for keys that other faults may have ended.
         FaultKind::Patient | FaultKind::Impatient => return None,
     })
@@ -433,7 +444,7 @@ impl Plan {
         }
         let Plan { keys, count, skew, seed, .. } = *self;
         let parameters = Parameters { keys, count, skew, seed, ..Parameters::default() };
-        Faulty { fill: Fill(Job::new(parameters).expect("in range")), faults: self.faults.clone() }
+        Faulty::new(Fill(Job::new(parameters).expect("in range")), self.faults.clone())
     }
 
     /// Whether the key may come to this.
@@ -457,12 +468,8 @@ impl Plan {
             }
             Err(KeyError::TimedOut { deadline }) => must == Must::TimeOut && Some(*deadline) == self.deadline,
             Err(KeyError::NotStarted(error)) => hits.kills > 0 || (starved && tells_of_descriptors(error)),
-            Err(error @ (KeyError::Panicked { .. } | KeyError::Protocol { .. })) => {
-                let own = matches!(must, Must::Tell(words) if error.to_string().contains(words));
-                let charged = NEXT_KEY_PAYS
-                    && matches!(error, KeyError::Protocol { .. })
-                    && self.faults.iter().any(|fault| fault.key < key && says_more(fault.kind));
-                own || charged
+            Err(error @ (KeyError::Panicked { .. } | KeyError::NotSent { .. })) => {
+                matches!(must, Must::Tell(words) if error.to_string().contains(words))
             }
             Err(_) => false,
         };
@@ -487,10 +494,6 @@ impl fmt::Display for Plan {
         })?;
         f.write_str(" ]")
     }
-}
-
-fn says_more(kind: FaultKind) -> bool {
-    matches!(kind, FaultKind::SendTwice | FaultKind::SendGarbage)
 }
 
 /// Whether these are the key's bytes.
