@@ -59,6 +59,10 @@ impl Supervisor {
         load: &Load<W>,
         index: usize,
     ) -> Result<Outcome<W::Output>, SpawnError> {
+        // Before a process is started for nothing.
+        if let Some(refusal) = load.refusal() {
+            return Ok(Err(refusal));
+        }
         let mut death = None;
         match self.try_until_told(place, load, index, &mut death) {
             // Without another worker, the death is what is told of this key.
