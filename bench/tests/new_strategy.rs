@@ -148,6 +148,7 @@ fn a_new_strategy_is_whole_from_the_start() {
         rules::every_strategy_is_short,
         rules::scripts_are_thin_doors,
         rules::the_rooms_of_bench_look_one_way,
+        rules::the_files_of_the_worker_look_one_way,
         rules::no_test_is_skipped_and_every_exception_says_why,
     ] {
         rule(tree.dir.path());

@@ -29,6 +29,7 @@ tests! {
     every_strategy_is_short,
     scripts_are_thin_doors,
     the_rooms_of_bench_look_one_way,
+    the_files_of_the_worker_look_one_way,
     no_test_is_skipped_and_every_exception_says_why,
 }
 

@@ -205,6 +205,29 @@ pub(crate) fn the_rooms_of_bench_look_one_way(root: &Path) {
     }
 }
 
+/// No file of shared/worker/src needs another that needs it, by however many steps; a file's tests may.
+pub(crate) fn the_files_of_the_worker_look_one_way(root: &Path) {
+    let needs = |source: &PathBuf| {
+        let text = read(source);
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default().to_owned();
+        (source.file_stem().expect("a source's name").to_string_lossy().into_owned(), code)
+    };
+    let sources = files(&root.join("shared/worker/src"), &[".rs"]);
+    let mut left: Vec<_> = sources.iter().map(needs).filter(|(name, _)| name != "lib").collect();
+    assert!(!left.is_empty());
+    // What needs none of those that are left is no part of a circle.
+    loop {
+        let names: Vec<_> = left.iter().map(|(name, _)| format!("crate::{name}::")).collect();
+        let before = left.len();
+        left.retain(|(_, code)| names.iter().any(|name| code.contains(name)));
+        if left.len() == before {
+            break;
+        }
+    }
+    let circle: Vec<_> = left.into_iter().map(|(name, _)| name).collect();
+    assert!(circle.is_empty(), "files that need each other are among {circle:?}");
+}
+
 pub(crate) fn scripts_are_thin_doors(root: &Path) {
     for script in files(root, &[".sh"]) {
         let lines = read(&script).lines().count();
