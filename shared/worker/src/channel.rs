@@ -150,13 +150,8 @@ impl Channel {
         let _already_gone = self.socket.shutdown(std::net::Shutdown::Both);
     }
 
-    /// Whether the worker is alive and has said nothing that it was not asked for.
-    pub(crate) fn is_quiet(&mut self) -> bool {
-        let now = self.poll(PollFlags::IN, None, Some(Duration::ZERO));
-        self.inbox.is_empty() && matches!(now, Ok(Ready { socket: false, death: false, .. }))
-    }
-
-    /// Passes on what the worker says until `bell` can be read. Whether it is quiet still.
+    /// Passes on what the worker prints until `bell` can be read. Whether it is alive then, and has said nothing: it was
+    /// not asked.
     pub(crate) fn rest(&mut self, bell: &PipeReader) -> bool {
         loop {
             match self.poll(PollFlags::IN, Some(bell), None) {

@@ -54,12 +54,6 @@ impl Conversation {
         new
     }
 
-    /// Whether nothing was said that was not asked for, and the process is alive. What it says before its hello is looked
-    /// at with that.
-    pub(crate) fn is_quiet(&mut self) -> bool {
-        self.state == State::Spawned || self.channel.is_quiet()
-    }
-
     /// Sends what the worker needs and hears what it replies, from one state to the next. An error loses the worker in the
     /// state in which it is.
     pub(crate) fn expand<W: Portable>(

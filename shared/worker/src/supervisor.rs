@@ -25,7 +25,7 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// Sees to it that the worker at `place` has said hello and can be asked, and puts one there if there is none.
+    /// Sees to it that there is a worker at `place` that has said hello.
     ///
     /// # Errors
     ///
@@ -33,11 +33,7 @@ impl Supervisor {
     pub fn staff(&self, place: &mut Option<Worker>) -> Result<(), SpawnError> {
         let mut starts = Starts(STARTS);
         loop {
-            let worker = match place.take().and_then(Worker::if_fit) {
-                Some(worker) => worker,
-                None => Worker::spawn(&self.command)?,
-            };
-            match worker.greeted() {
+            match self.worker(place)?.greeted() {
                 Ok(worker) => {
                     *place = Some(worker);
                     return Ok(());
@@ -71,6 +67,11 @@ impl Supervisor {
         }
     }
 
+    /// The worker at `place`, or one that was just started.
+    fn worker(&self, place: &mut Option<Worker>) -> Result<Worker, SpawnError> {
+        place.take().map_or_else(|| Worker::spawn(&self.command), Ok)
+    }
+
     fn try_until_told<W: Portable>(
         &self,
         place: &mut Option<Worker>,
@@ -80,10 +81,7 @@ impl Supervisor {
     ) -> Result<Outcome<W::Output>, SpawnError> {
         let (mut starts, mut retries) = (Starts(STARTS), self.retries);
         loop {
-            let worker = match place.take() {
-                Some(worker) => worker,
-                None => Worker::spawn(&self.command)?,
-            };
+            let worker = self.worker(place)?;
             let fresh = !worker.has_answered();
             match worker.expand(load, index, self.deadline) {
                 Asked::Answered(outcome, worker) => {

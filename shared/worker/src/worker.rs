@@ -172,15 +172,8 @@ impl Worker {
         }
     }
 
-    /// This worker, if it can be asked: unless its process has ended, or has sent what it was not asked for. Neither is
-    /// the fault of the key that comes next.
-    pub fn if_fit(mut self) -> Option<Self> {
-        // What it sends before its hello is looked at with that.
-        self.conversation.is_quiet().then_some(self)
-    }
-
-    /// Waits until `bell` can be read, and passes on what the worker prints meanwhile. The worker, if it can be asked
-    /// still.
+    /// Waits until `bell` can be read, and passes on what the worker prints meanwhile. Nothing if the worker has ended, or
+    /// said what it was not asked for: it is gone then.
     pub fn rest(mut self, bell: &PipeReader) -> Option<Self> {
         self.conversation.channel.rest(bell).then_some(self)
     }

@@ -18,7 +18,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use rustix::process::{Signal, WaitOptions, getpid, kill_process, wait};
 use serde::{Deserialize, Serialize};
-use worker::{Load, Portable, Raw, SpawnError, Supervisor};
+use worker::{Load, Portable, Raw, SpawnError, Supervisor, Worker};
 
 /// What a process does instead of its hello.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,10 +121,10 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let config = ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() };
-    let lives = (prop::collection::vec(script(), 0..6), 1..6_usize, 0..3_u32);
-    let result = TestRunner::new(config).run(&lives, |(scripts, keys, retries)| {
-        let expected = Model::fates(&scripts, keys, retries);
-        let happened = happens(&scripts, keys, retries);
+    let lives = (prop::collection::vec(script(), 0..6), 1..6_usize, 0..3_u32, any::<bool>());
+    let result = TestRunner::new(config).run(&lives, |(scripts, keys, retries, rests)| {
+        let expected = Model::fates(&scripts, keys, retries, rests);
+        let happened = happens(&scripts, keys, retries, rests);
         prop_assert!(expected.contains(&happened), "{:?} happened, and one of {:?} must", happened, expected);
         prop_assert!(matches!(wait(WaitOptions::NOHANG), Err(rustix::io::Errno::CHILD)), "a process is left");
         Ok(())
@@ -171,8 +171,11 @@ fn script() -> impl Strategy<Value = Script> {
     })
 }
 
-/// Runs the keys at one place, one after the other, with processes that live by the scripts in turn.
-fn happens(scripts: &[Script], keys: usize, retries: u32) -> Vec<Fate> {
+/// Runs the keys at one place, one after the other, with processes that live by the scripts in turn. If the worker rests
+/// between two keys, it is looked at there.
+fn happens(scripts: &[Script], keys: usize, retries: u32, rests: bool) -> Vec<Fate> {
+    let (bell, mut ringer) = worker::pipe().expect("a pipe");
+    ringer.write_all(&[0]).expect("a pipe has room");
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::write(folder.path().join("scripts"), postcard::to_stdvec(scripts).expect("plain data")).expect("a file");
     let command = WorkerCommand {
@@ -185,6 +188,9 @@ fn happens(scripts: &[Script], keys: usize, retries: u32) -> Vec<Fate> {
     let mut place = None;
     let mut fates = Vec::new();
     for index in 0..keys {
+        if rests {
+            place = place.and_then(|worker: Worker| worker.rest(&bell));
+        }
         let told = supervisor.staff(&mut place).and_then(|()| supervisor.expand(&mut place, &load, index));
         let gone = told.is_err();
         fates.push(fate(index, told));
@@ -244,14 +250,14 @@ enum Told {
 
 impl<'a> Model<'a> {
     /// All that may become of the keys. It is more than one course of things since what a worker does after its answer may
-    /// be seen before the next key is sent, or when it is.
-    fn fates(scripts: &'a [Script], keys: usize, retries: u32) -> BTreeSet<Vec<Fate>> {
+    /// be seen while it rests, or when the next key is sent.
+    fn fates(scripts: &'a [Script], keys: usize, retries: u32, rests: bool) -> BTreeSet<Vec<Fate>> {
         let start = Model { scripts: scripts.iter(), worker: None, refused: false };
         let mut courses = vec![(start, Vec::new())];
         for _ in 0..keys {
             courses = courses
                 .into_iter()
-                .flat_map(|(model, fates)| [true, false].map(|seen| (model.clone(), fates.clone(), seen)))
+                .flat_map(|(model, fates)| [rests, false].map(|seen| (model.clone(), fates.clone(), seen)))
                 .map(|(mut model, mut fates, seen)| {
                     let over = fates.last() == Some(&None);
                     let fate = if over { None } else { model.staff(seen).and_then(|()| model.key(retries)) };
