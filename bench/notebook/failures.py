@@ -199,6 +199,19 @@ def strike(what: str) -> Any:
         return threading.Lock()
     elif what == "unreadable":
         return Unreadable()
+    elif what == "unsendable":
+        return Unsendable()
+    elif what.startswith("after"):
+        return After(what.split()[1])
+    elif what == "stderr":
+        print("words of a key", file=sys.stderr, flush=True)
+    elif what == "close-all":
+        os.closerange(3, 1024)
+    elif what == "kill-leaving-child":
+        note(child=subprocess.Popen(["sleep", str(int(LONG))]).pid)
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif what == "child-writes":
+        garbage_from_a_child()
     elif what.startswith("sys.exit"):
         sys.exit(int(what.split()[1]))
     elif what.startswith("os._exit"):
@@ -215,6 +228,80 @@ class Unreadable:
 
     def __reduce__(self) -> Any:
         return int, ("no number",)
+
+
+class Unsendable:
+    """Cannot be pickled, for a reason that is not pickle's own."""
+
+    def __reduce__(self) -> Any:
+        raise ValueError("not to be sent")
+
+
+class Unloadable:
+    """Can be pickled. Its user's code fails where it is unpickled."""
+
+    def __init__(self, how: str) -> None:
+        self.how = how
+
+    def __setstate__(self, state: dict[str, str]) -> None:
+        note(fault=state["how"])
+        if state["how"] == "abort":
+            os.abort()
+        raise ValueError("not to be loaded")
+
+
+class After:
+    """What a worker drops as soon as it has sent it, whereupon the fault strikes. It arrives as 0."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def __reduce__(self) -> Any:
+        return int, ()
+
+    def __del__(self) -> None:
+        note(fault=self.what)
+        if self.what == "raise":
+            raise ValueError("while it is dropped")
+        if self.what == "exit":
+            os._exit(0)
+        os.kill(os.getpid(), signal.Signals[self.what])
+
+
+def stop_for(seconds: float, program: int) -> None:
+    """A key that stops the program when that has begun to wait."""
+    time.sleep(0.1)
+    os.kill(program, signal.SIGSTOP)
+    time.sleep(seconds)
+    os.kill(program, signal.SIGCONT)
+
+
+def block(size: int) -> bytes:
+    time.sleep(0.3)
+    return bytes(size)
+
+
+def accept(_: Any) -> int:
+    """A key whose argument is the fault."""
+    return 0
+
+
+def fork(size: int) -> bytes:
+    """A key that comes back in two processes, each with bytes of its own."""
+    note(fault="fork")
+    return (b"p" if os.fork() else b"c") * size
+
+
+def garbage_from_a_child() -> None:
+    """Leaves a child that writes, a moment later, where its parent sends results: found where the pool has it."""
+    frame = sys._getframe()
+    while "result_queue" not in frame.f_locals:
+        assert frame.f_back
+        frame = frame.f_back
+    if os.fork() == 0:
+        time.sleep(0.2)
+        os.write(frame.f_locals["result_queue"]._writer.fileno(), b"xxxx garbage of a child")
+        os._exit(0)
 
 
 def large_result(reader: int) -> bytes:
@@ -263,7 +350,7 @@ def one_of_ten(pool: str, what: str) -> Answer:
     executor = make(pool, 2)
     warm_up(executor, 2)
     text, known = lost(submit(executor, [*[(nap, 0.05)] * 4, (strike, what), *[(nap, 0.05)] * 5]))
-    return f"{text}; {afterwards(pool, executor)}", known - fault_time()
+    return f"{text}; {afterwards(pool, executor)}", known - fault_time() if "fail" in text else None
 
 
 @scenario("P2-computing", "worker SIGKILLed while it computes key 4 of 10")
@@ -318,6 +405,11 @@ def exit_0(pool: str) -> Answer:
 @scenario("P3-exit-42", "`os._exit(42)` in a key")
 def exit_42(pool: str) -> Answer:
     return one_of_ten(pool, "os._exit 42")
+
+
+@scenario("P3-close-all", "a key closes all descriptors from 3 on")
+def close_all(pool: str) -> Answer:
+    return one_of_ten(pool, "close-all")
 
 
 @scenario("P4", "all workers SIGKILLed at once, busy with 2 of 10 keys")
@@ -407,6 +499,295 @@ def fewer_keys(pool: str) -> Answer:
     executor = make(pool, 8)
     wait(submit(executor, [(nap, 0.5)] * 2))
     return f"{len(worker_pids())} processes are started", None
+
+
+def forked(pool: str, size: int) -> Answer:
+    """Five rounds at once: ten keys of which one forks, ten more, and the end of the pool.
+
+    `shutdown()` sends one message for each worker that the pool knows, and now there is one more to take them: who gets
+    them is luck.
+    """
+    for _ in range(5):
+        if os.fork() == 0:
+            forked_round(pool, size)
+            os._exit(0)
+    notes: list[dict[str, Any]] = []
+    while len(told := [entry for entry in notes if "round" in entry]) < 5:
+        time.sleep(0.1)
+        notes = read_notes(os.environ[NOTES_VARIABLE])
+    time.sleep(2)
+    ended = sum("ended" in entry for entry in read_notes(os.environ[NOTES_VARIABLE]))
+    counts = Counter(entry["round"] for entry in told)
+    texts = [text if count == 5 else f"{text} in {count} of 5 rounds" for text, count in counts.items()]
+    return f"{'; '.join(texts)}; shutdown() hangs in {5 - ended} of 5 rounds", None
+
+
+def forked_round(pool: str, size: int) -> None:
+    executor = make(pool, 2)
+    warm_up(executor, 2)
+    futures = submit(executor, [*[(nap, 0.05)] * 4, (fork, size), *[(nap, 0.05)] * 5])
+    text, _ = lost(futures)
+    if futures[4].exception() is None:
+        result = futures[4].result()
+        whole = len(result) == size and len(set(result)) == 1
+        text += ", the bytes of one process" if whole else ", mixed bytes"
+    more, _ = lost(submit(executor, [(nap, 0.05)] * 10))
+    note(round=f"{text}; {more} afterwards")
+    executor.shutdown()
+    note(ended=True)
+
+
+@scenario("P17-small", "a key forks and returns in both processes, 1 kB each")
+def forked_small(pool: str) -> Answer:
+    return forked(pool, 1000)
+
+
+@scenario("P17-large", "the same, 8 MB each")
+def forked_large(pool: str) -> Answer:
+    return forked(pool, 8_000_000)
+
+
+@scenario("P18-kill", "worker SIGKILLed when it has sent the result of key 4 of 10")
+def killed_after(pool: str) -> Answer:
+    return one_of_ten(pool, "after SIGKILL")
+
+
+@scenario("P18-exit", "`os._exit(0)` when the result of key 4 of 10 is sent")
+def exit_after(pool: str) -> Answer:
+    return one_of_ten(pool, "after exit")
+
+
+@scenario("P18-stop", "worker SIGSTOPped when it has sent the result of key 4 of 10")
+def stopped_after(pool: str) -> Answer:
+    executor = make(pool, 2)
+    warm_up(executor, 2)
+    text, _ = lost(submit(executor, [*[(nap, 0.05)] * 4, (strike, "after SIGSTOP"), *[(nap, 0.05)] * 5]))
+    text += f"; the worker {'stays stopped' if any_stopped() else 'is replaced'}"
+    note(so_far=f"{text}; shutdown()")
+    executor.shutdown()
+    return f"{text}; shutdown() ends", None
+
+
+@scenario("P18-child", "a child that key 4 leaves behind writes where results are sent")
+def child_writes(pool: str) -> Answer:
+    executor = make(pool, 2)
+    warm_up(executor, 2)
+    # The keys after it are still at work when the child writes.
+    futures = submit(executor, [*[(nap, 0.05)] * 4, (strike, "child-writes"), *[(nap, 0.3)] * 5])
+    text, _ = lost(futures)
+    return f"{text}; {afterwards(pool, executor)}", None
+
+
+@scenario("P19", "the program stopped for 0.8 s in a `result(timeout=0.5)`, whose key of 3 MB ends meanwhile; 5 rounds")
+def program_stopped(pool: str) -> Answer:
+    executor = make(pool, 2)
+    warm_up(executor, 2)
+    timeouts = there = 0
+    for _ in range(5):
+        pause = executor.submit(stop_for, 0.8, os.getpid())
+        future = executor.submit(block, 3_000_000)
+        try:
+            future.result(timeout=0.5)
+        except TimeoutError:
+            timeouts += 1
+            there += len(future.result(timeout=1)) == 3_000_000
+        pause.result()
+    again = f"; asked again, {there} have their result" if timeouts else ""
+    return f"TimeoutError in {timeouts} of 5 rounds{again}", None
+
+
+@scenario("P20", "program that closed its descriptor 2; key 4 of 10 prints to stderr")
+def without_stderr(pool: str) -> Answer:
+    os.close(2)
+    try:
+        executor = make(pool, 2)
+        warm_up(executor, 2)
+    except ValueError as error:
+        return f"the pool cannot be started: ValueError: {error}", None
+    text, _ = lost(submit(executor, [*[(nap, 0.05)] * 4, (strike, "stderr"), *[(nap, 0.05)] * 5]))
+    return f"{text}; {afterwards(pool, executor)}", None
+
+
+@scenario("P21-stopped", "parent SIGKILLed, both workers stopped by SIGSTOP", (signal.SIGKILL, "parent"))
+def parent_killed_stopped(pool: str) -> None:
+    executor = make(pool, 2)
+    warm_up(executor, 2)
+    workers = worker_pids()
+    submit(executor, [(strike, "stop")] * 2)
+    while sum(process.state == "T" for process in processes(os.getsid(0))) < 2:
+        time.sleep(0.02)
+    note(ready=workers)
+    time.sleep(LONG)
+
+
+@scenario("P21-children", "worker SIGKILLed in key 4, which has started `sleep`")
+def killed_leaving_child(pool: str) -> Answer:
+    text, seconds = one_of_ten(pool, "kill-leaving-child")
+    time.sleep(1)
+    child = next(entry["child"] for entry in read_notes(os.environ[NOTES_VARIABLE]) if "child" in entry)
+    there = any(process.pid == child for process in processes(os.getsid(0)))
+    return f"{text}; `sleep` {'lives on' if there else 'is gone'}", seconds
+
+
+def handled(pool: str, before: bool) -> Answer:
+    """SIGINT for the whole group while two of eight keys are at work, in a program with a handler of its own."""
+
+    def handle() -> None:
+        signal.signal(signal.SIGINT, lambda *_: None)
+
+    if before:
+        handle()
+    executor = make(pool, 2)
+    warm_up(executor, 2)
+    handle()
+    futures = submit(executor, [(nap, 0.5)] * 8)
+    time.sleep(0.2)
+    note(fault="interrupt")
+    os.killpg(os.getpgrp(), signal.SIGINT)
+    text, _ = lost(futures)
+    return f"{text}; {afterwards(pool, executor)}", None
+
+
+@scenario("P22-before", "SIGINT to the whole group, 8 keys; the program has set a handler before it starts the pool")
+def handled_before(pool: str) -> Answer:
+    return handled(pool, before=True)
+
+
+@scenario("P22-after", "the same, with the handler set when the pool is started")
+def handled_after(pool: str) -> Answer:
+    return handled(pool, before=False)
+
+
+def given(pool: str, argument: Any) -> Answer:
+    """The fault in what all ten keys are given."""
+    executor = make(pool, 2)
+    warm_up(executor, 2)
+    text, _ = lost(submit(executor, [(accept, argument)] * 10))
+    return f"{text}; {afterwards(pool, executor)}", None
+
+
+@scenario("P23-loading", "what all 10 keys are given raises ValueError when a worker unpickles it")
+def unloadable(pool: str) -> Answer:
+    return given(pool, Unloadable("raise"))
+
+
+@scenario("P23-loading-one", "what key 4 alone is given raises it")
+def one_unloadable(pool: str) -> Answer:
+    executor = make(pool, 2)
+    warm_up(executor, 2)
+    text, _ = lost(submit(executor, [*[(nap, 0.05)] * 4, (accept, Unloadable("raise")), *[(nap, 0.05)] * 5]))
+    return f"{text}; {afterwards(pool, executor)}", None
+
+
+@scenario("P23-loading-abort", "what all 10 keys are given calls `os.abort()` when a worker unpickles it")
+def aborts_loading(pool: str) -> Answer:
+    return given(pool, Unloadable("abort"))
+
+
+@scenario("P23-encoding", "what all 10 keys are given raises ValueError when the program pickles it")
+def unencodable(pool: str) -> Answer:
+    return given(pool, Unsendable())
+
+
+@scenario("P23-sending", "key 4's output raises ValueError when the worker pickles it")
+def unsendable(pool: str) -> Answer:
+    return one_of_ten(pool, "unsendable")
+
+
+@scenario("P23-dropping", "key 4's output raises ValueError when the worker drops it")
+def raises_dropping(pool: str) -> Answer:
+    return one_of_ten(pool, "after raise")
+
+
+@scenario("P24", "2 keys on two workers, each given the same 256 MiB")
+def large_argument(pool: str) -> Answer:
+    executor = make(pool, 2)
+    warm_up(executor, 2)
+    workers = worker_pids()
+    argument = b"x" * (256 << 20)
+    assert [future.result() for future in submit(executor, [(len, argument), (held, argument)])] == [256 << 20] * 2
+    peak = memory("VmHWM", os.getpid())
+    del argument
+    time.sleep(0.5)
+    kept = memory("VmRSS", os.getpid())
+    peaks, keep = (max(memory(field, pid) for pid in workers) for field in ("VmHWM", "VmRSS"))
+    parent = f"the parent peaks at {peak} MiB, its own 256 among them, and keeps {kept} when it has dropped these"
+    return f"{parent}; a worker peaks at {peaks} MiB and keeps {keep}", None
+
+
+def held(argument: bytes) -> int:
+    """Not before the other worker has its own."""
+    time.sleep(0.5)
+    return len(argument)
+
+
+def memory(field: str, pid: int) -> int:
+    found = re.search(rf"^{field}:\s+(\d+) kB$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return int(found[1]) // 1024 if found else 0
+
+
+def forks_meanwhile(pool: str, uses: bool) -> Answer:
+    """What becomes of the pool, and of a child, when the program forks while the pool lives."""
+    executor = make(pool, 2)
+    warm_up(executor, 2)
+    child = os.fork()
+    if child == 0:
+        if uses:
+            os._exit(0 if works(executor) else 1)
+        sys.exit(0)
+    end = time.monotonic() + 2
+    status = None
+    while status is None and time.monotonic() < end:
+        ended, raw = os.waitpid(child, os.WNOHANG)
+        status = os.waitstatus_to_exitcode(raw) if ended else None
+        time.sleep(0.02)
+    if status is None:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    if uses:
+        answers = {None: "the child hangs (killed after 2 s)", 0: "the child's key comes back"}
+        text = answers.get(status, "the child's key fails")
+    else:
+        text = "the child hangs (killed after 2 s)" if status is None else f"the child ends with status {status}"
+    more, _ = lost(submit(executor, [(nap, 0.01)] * 10))
+    note(so_far=f"{text}; {more} in the program; shutdown()")
+    executor.shutdown()
+    return f"{text}; {more} in the program, and shutdown() ends", None
+
+
+@scenario("P25-exits", "the program forks while the pool is idle, and the child calls `sys.exit(0)`")
+def fork_exits(pool: str) -> Answer:
+    return forks_meanwhile(pool, uses=False)
+
+
+@scenario("P25-uses", "the program forks while the pool is idle, and the child gives the pool a key")
+def fork_uses(pool: str) -> Answer:
+    return forks_meanwhile(pool, uses=True)
+
+
+@scenario("P26", "there is no /proc")
+def without_proc(pool: str) -> Answer:
+    try:
+        hide_proc()
+    except PermissionError:
+        return NOT_HIDDEN, None
+    text, _ = lost(submit(make(pool, 2), [(nap, 0.05)] * 10))
+    return text, None
+
+
+NOT_HIDDEN = "not tried: this user may not hide it"
+
+
+def hide_proc() -> None:
+    """Puts an empty folder in its place, for this process and its children."""
+    clone_newns, ms_rec, ms_private = 0x20000, 0x4000, 1 << 18
+    libc = ctypes.CDLL(None, use_errno=True)
+    if (
+        libc.unshare(clone_newns)
+        or libc.mount(None, b"/", None, ms_rec | ms_private, None)
+        or libc.mount(b"none", b"/proc", b"tmpfs", 0, None)
+    ):
+        raise PermissionError(ctypes.get_errno(), "/proc cannot be hidden")
 
 
 @scenario("S1-unpicklable", "a key's output cannot be pickled (a lock)")
@@ -567,9 +948,11 @@ class Fault:
     until the workers are gone."""
 
     flags: str
-    # A signal to `whom`, once the workers are busy.
+    # A signal to `whom`, once the workers are busy. SIGSTOP is followed by SIGCONT two seconds later.
     signal: Optional[signal.Signals] = None
     whom: str = ""
+    # What the program's process does before it becomes that program.
+    before: Callable[[], None] = lambda: None
 
 
 # Keys of half a second each, ten on two workers, unless a scenario says otherwise.
@@ -585,6 +968,7 @@ FAULTS: dict[str, Fault] = {
     "P3-recursion": Fault(f"{FILL} --fault 4:stack-overflow"),
     "P3-exit-0": Fault(f"{FILL} --fault 4:exit0"),
     "P3-exit-42": Fault(f"{FILL} --fault 4:exit42"),
+    "P3-close-all": Fault(f"{FILL} --fault 4:close-all"),
     "P4": Fault(WAIT, signal.SIGKILL, "workers"),
     "P5": Fault(f"{FILL} --deadline 1 --fault 4:stop"),
     "P7": Fault(f"{FILL} --fault 4:print"),
@@ -592,6 +976,25 @@ FAULTS: dict[str, Fault] = {
     "P10-int": Fault(WAIT, signal.SIGINT, "group"),
     "P10-term": Fault(WAIT, signal.SIGTERM, "parent"),
     "P16": Fault("--workload wait --keys 2 --count 500000 --workers 8"),
+    "P17-small": Fault("--keys 10 --count 125 --digest --fault 4:fork"),
+    "P17-large": Fault("--keys 10 --count 1000000 --digest --fault 4:fork"),
+    "P18-kill": Fault(f"{FILL} --digest --fault 4:die-after"),
+    "P18-stop": Fault(f"{FILL} --digest --deadline 1 --fault 4:stop-after"),
+    "P18-child": Fault(f"{FILL} --digest --fault 4:child-writes"),
+    # Ten keys of a tenth of a second each: two are at work when the program is stopped.
+    "P19": Fault(
+        "--keys 10 --count 400000 --deadline 1 " + " ".join(f"--fault {key}:slow" for key in range(10)),
+        signal.SIGSTOP,
+        "parent",
+    ),
+    "P21-stopped": Fault(f"{FILL} --fault 0:stop --fault 1:stop", signal.SIGKILL, "parent"),
+    "P21-children": Fault(f"{FILL} --fault 4:kill-leaving-child"),
+    "P23-loading": Fault(f"{FILL} --fault 4:panic-loading"),
+    "P23-loading-abort": Fault(f"{FILL} --fault 4:abort-loading"),
+    "P23-encoding": Fault(f"{FILL} --fault 4:panic-encoding"),
+    "P23-sending": Fault(f"{FILL} --fault 4:panic-sending"),
+    "P23-dropping": Fault(f"{FILL} --digest --fault 4:panic-dropping"),
+    "P26": Fault(FILL, before=hide_proc),
 }
 
 
@@ -607,18 +1010,22 @@ def build_fanout() -> Path:
 def watch_fanout(one: Scenario, program: Path, limit: float) -> dict[str, Any]:
     """Runs a scenario on fanout's pool, bounded in time, and says what happened."""
     fault = FAULTS[one.id]
-    workers = [] if "--workers" in fault.flags else ["--workers", "2"]
+    told: dict[str, Any] = {"hangs": False, "seconds": None}
+
+    def prepare() -> None:
+        # A shell that starts this in the background has SIGINT ignored, and children inherit that.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        fault.before()
+
     child = subprocess.Popen(
-        [program, *fault.flags.split(), *workers, "--format", "json"],
+        fanouts_command(program, fault.flags),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        # A shell that starts this in the background has SIGINT ignored, and children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,
+        preexec_fn=prepare,
     )
-    told: dict[str, Any] = {"hangs": False, "seconds": None}
     try:
         if fault.signal or one.id == "P16":
             # A worker's own worker threads are no processes: what is there beside the parent are workers.
@@ -629,6 +1036,10 @@ def watch_fanout(one: Scenario, program: Path, limit: float) -> dict[str, Any]:
             time.sleep(0.2)
         if one.id == "P16":
             told["outcome"] = f"{len(processes(child.pid)) - 1} processes are started"
+        elif fault.signal == signal.SIGSTOP:
+            child.send_signal(signal.SIGSTOP)
+            time.sleep(2)
+            child.send_signal(signal.SIGCONT)
         elif fault.signal and fault.whom != "workers":
             return {**identity(one), **told, **after_fanouts_signal(child, fault)}
         elif fault.signal:
@@ -636,8 +1047,18 @@ def watch_fanout(one: Scenario, program: Path, limit: float) -> dict[str, Any]:
                 if process.pid != child.pid:
                     os.kill(process.pid, fault.signal)
         stdout, stderr = child.communicate(timeout=limit)
+        if child.returncode and not stdout:
+            # It refuses the job.
+            return {**identity(one), **told, "outcome": stderr.strip()}
         report = json.loads(stdout)
         told.setdefault("outcome", fanouts_answer(one, report, stderr))
+        if report["digest"]:
+            sound = fanouts_command(program, re.sub("--fault [^ ]*", "", fault.flags))
+            expected = json.loads(subprocess.run(sound, stdout=subprocess.PIPE, check=True).stdout)["digest"]
+            told["outcome"] += ", all bits right" if report["digest"] == expected else ", with wrong bits"
+        if one.id == "P21-children":
+            time.sleep(1)
+            told["outcome"] += f"; `sleep` {'lives on' if processes(child.pid) else 'is gone'}"
         if not fault.signal and one.id not in ("P7", "P16"):
             told["seconds"] = sum(report["run_ns"]) / 1e9
     except subprocess.TimeoutExpired:
@@ -646,6 +1067,11 @@ def watch_fanout(one: Scenario, program: Path, limit: float) -> dict[str, Any]:
         kill_session(child.pid)
         child.wait()
     return {**identity(one), **told}
+
+
+def fanouts_command(program: Path, flags: str) -> list[str]:
+    workers = [] if "--workers" in flags else ["--workers", "2"]
+    return [str(program), *flags.split(), *workers, "--format", "json"]
 
 
 def identity(one: Scenario) -> dict[str, Any]:
@@ -658,12 +1084,16 @@ def fanouts_answer(one: Scenario, report: dict[str, Any], stderr: str) -> str:
         return f"on the program's stderr, {where}; its stdout is the JSON alone"
     failed = report["failed"]
     text = f"{report['keys'] - len(failed)} of {report['keys']} keys come back"
-    # Not the process's number, which differs from run to run.
-    reasons = [re.sub(r"process \d+", "process", failure["reason"]) for failure in failed]
-    return text + "".join(f", key {failure['key']}: {reason}" for failure, reason in zip(failed, reasons))
+    keys: dict[str, list[str]] = {}
+    for failure in failed:
+        # Not the process's number, which differs from run to run.
+        keys.setdefault(re.sub(r"process \d+", "process", failure["reason"]), []).append(str(failure["key"]))
+    told = [(f"key {names[0]}" if len(names) == 1 else f"{len(names)} keys", reason) for reason, names in keys.items()]
+    return text + "".join(f", {who}: {reason}" for who, reason in told)
 
 
 def after_fanouts_signal(child: subprocess.Popen[str], fault: Fault) -> dict[str, Any]:
+    assert fault.signal
     workers = {process.pid for process in processes(child.pid)} - {child.pid}
     sent = time.monotonic()
     os.kill(child.pid, fault.signal) if fault.whom == "parent" else os.killpg(child.pid, fault.signal)

@@ -24,7 +24,7 @@ import unittest
 from pathlib import Path
 from typing import Any, Callable
 
-from failures import kill_session, processes
+from failures import FAULTS, SCENARIOS, fanouts_answer, kill_session, processes
 from harness import words
 from pickle_lesson import lesson
 
@@ -342,6 +342,15 @@ class Failures(unittest.TestCase):
         )
         self.assertIn("killed when the parent had read", record["evidence"])
         self.assertTrue(any("_recv" in frame for frame in record["where"]), record["where"])
+
+    def test_fanouts_commands_are_for_scenarios(self) -> None:
+        self.assertEqual(set(FAULTS) - set(SCENARIOS), set())
+
+    def test_what_several_keys_have_in_common_is_told_once(self) -> None:
+        reasons = ["process 17 died", "process 18 died", "too late"]
+        failed = [{"key": key, "reason": reason} for key, reason in enumerate(reasons)]
+        told = fanouts_answer(SCENARIOS["P4"], {"keys": 5, "failed": failed}, "")
+        self.assertEqual(told, "2 of 5 keys come back, 2 keys: process died, key 2: too late")
 
     def test_another_programs_column_is_put_beside(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
