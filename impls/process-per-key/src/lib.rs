@@ -5,13 +5,12 @@
 //! nothing is kept from one key to the next, so a key finds no trace of the one before it, and `start` has nothing to
 //! start.
 
-use std::iter;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, ScopedJoinHandle};
 
 use kernel::{Context, Outcome, Runs, Stage, StartError, Strategy};
-use worker::{Load, Portable, SpawnError, Supervisor};
+use worker::{Load, Portable, SpawnError, Supervisor, Taken};
 
 /// What each process is started with.
 pub struct ProcessPerKey {
@@ -56,17 +55,11 @@ impl<W: Portable> Runs<W> for ProcessPerKey {
         if !workers.iter().all(is_no_worker) {
             workers.push(work());
         }
-        let parts = workers
-            .into_iter()
-            .flat_map(|(taken, refusal)| iter::once(Ok(taken)).chain(refusal.map(|refusal| Err(refusal.into()))));
-        let (outcomes, shortfall) = kernel::from_workers(keys, parts);
+        let (outcomes, shortfall) = worker::in_key_order(keys, workers);
         self.shortfall = shortfall;
         outcomes
     }
 }
-
-/// Outcomes that one thread took, each with its key's index; and if it was refused a process, why.
-type Taken<T> = (Vec<(usize, Outcome<T>)>, Option<SpawnError>);
 
 impl ProcessPerKey {
     /// Takes keys until none is left, or until there is no process for one, which is then left to the others.

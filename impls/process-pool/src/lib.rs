@@ -9,26 +9,24 @@
 //! The program's `main` begins with [`serve`], which makes a process that was started as a worker into one. What it
 //! takes to run a job of your own is in `examples/own_job.rs`.
 
-use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::mem;
 use std::num::NonZeroUsize;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
-use std::{iter, mem};
 
-use kernel::WorkerCommand;
-use worker::{Load, Owner, SpawnError, Supervisor, Worker};
+use worker::{Load, Owner, Parker, SpawnError, Supervisor, Taken, Unparker, Worker};
 
-pub use kernel::{Context, KeyError, Outcome, Runs, StartError, Strategy, Workload};
-pub use worker::{Codec, Portable, Postcard, Raw, job, serve};
+pub use kernel::{Context, Exit, KeyError, Outcome, Runs, Stage, StartError, Strategy, WorkerCommand, Workload};
+pub use worker::{Answer, Body, Codec, Portable, Postcard, Raw, ReceiveError, job, serve};
 
 /// A pool of worker processes. Dropping it ends them.
 pub struct ProcessPool {
-    places: Vec<Place>,
-    /// Why there are fewer places than were asked for.
+    slots: Vec<Slot>,
+    /// Why there are fewer slots than were asked for.
     refused: Option<StartError>,
-    /// Why places had no worker in the last batch.
+    /// Why a slot had no worker in the last batch.
     shortfall: Option<StartError>,
     owner: Owner,
 }
@@ -47,8 +45,8 @@ impl Builder {
     }
 
     /// How long one key may be computed and sent, in time in which this program runs. A worker that exceeds it is killed
-    /// with all that the key started, and replaced, and the key is [`KeyError::TimedOut`]. It is not for the workload,
-    /// which a worker may load for ten seconds and a microsecond per byte. The default is no deadline, for either.
+    /// with all that the key started, and replaced, and the key is [`KeyError::TimedOut`]. A worker that loads a workload
+    /// has ten seconds and a microsecond per byte for it. The default is no deadline, for either.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.supervisor.deadline = Some(deadline);
         self
@@ -68,7 +66,7 @@ impl Builder {
         self
     }
 
-    /// Starts the workers, and waits until each has said hello.
+    /// Starts the workers, and waits until each is ready.
     ///
     /// # Errors
     ///
@@ -76,21 +74,21 @@ impl Builder {
     /// none (its `main` does not begin with [`serve`]). A pool that got some of its workers goes on with those, and
     /// says so in [`Strategy::shortfall`].
     pub fn start(self) -> Result<ProcessPool, StartError> {
-        let mut pool = ProcessPool { places: Vec::new(), refused: None, shortfall: None, owner: Owner::here() };
-        let mut greetings = Vec::new();
+        let mut pool = ProcessPool { slots: Vec::new(), refused: None, shortfall: None, owner: Owner::here() };
+        let mut reports = Vec::new();
         for _ in 0..self.workers.get() {
-            match Place::start(self.supervisor.clone()) {
-                Ok((place, greeting)) => {
-                    pool.places.push(place);
-                    greetings.push(greeting);
+            match Slot::start(self.supervisor.clone()) {
+                Ok((slot, report)) => {
+                    pool.slots.push(slot);
+                    reports.push(report);
                 }
                 Err(error) => _ = pool.refused.get_or_insert(StartError::new(error)),
             }
         }
         // All are started before the first is waited for.
-        let silent = greetings.into_iter().filter_map(|greeting| greeting.recv().ok()?.err()).collect::<Vec<_>>();
-        let none_left = silent.len() == pool.places.len();
-        pool.shortfall = silent.into_iter().next().map(StartError::new);
+        let failures: Vec<_> = reports.into_iter().filter_map(|report| report.recv().ok()?.err()).collect();
+        let none_left = failures.len() == pool.slots.len();
+        pool.shortfall = failures.into_iter().next().map(StartError::new);
         if none_left && let Some(error) = pool.shortfall.take().or(pool.refused.take()) {
             return Err(error);
         }
@@ -127,40 +125,36 @@ impl<W: Portable> Runs<W> for ProcessPool {
     fn run(&mut self, workload: &Arc<W>) -> Vec<Outcome<W::Output>> {
         let keys = workload.keys();
         if !self.owner.is_here() {
-            let forked = || io::Error::other("this process was forked from the one that started the pool");
-            return (0..keys).map(|_| Err(KeyError::NotStarted(forked()))).collect();
+            return (0..keys).map(|_| Err(KeyError::NotStarted(SpawnError::Forked.into()))).collect();
         }
         let batch = Arc::new(Batch { load: Load::new(workload), left: Mutex::new((0..keys).rev().collect()) });
-        let mut served = Vec::new();
-        let mut asked = keys.min(self.places.len());
+        let mut taken = Vec::new();
+        let mut asked = keys.min(self.slots.len());
         while asked > 0 {
             let before = batch.left().len();
-            served.extend(self.ask(asked, &batch));
+            taken.extend(self.ask(asked, &batch));
             let left = batch.left().len();
-            // A place that lost its worker leaves its keys to the others, which may have been done by then.
-            let hopeless = left == before && asked == self.places.len();
-            asked = if left == 0 || hopeless { 0 } else { self.places.len() };
+            // A slot that lost its worker leaves its keys to the others, which may have been done by then.
+            let hopeless = left == before && asked == self.slots.len();
+            asked = if left == 0 || hopeless { 0 } else { self.slots.len() };
         }
-        let workers = served
-            .into_iter()
-            .flat_map(|(taken, refusal)| iter::once(Ok(taken)).chain(refusal.map(|error| Err(error.into()))));
-        let (outcomes, shortfall) = kernel::from_workers(keys, workers);
+        let (outcomes, shortfall) = worker::in_key_order(keys, taken);
         self.shortfall = shortfall;
         outcomes
     }
 }
 
 impl ProcessPool {
-    /// Has the first places take keys until none is left, and waits for what they took.
-    fn ask<W: Portable>(&mut self, places: usize, batch: &Arc<Batch<W>>) -> Vec<Served<W::Output>> {
+    /// Has the first slots take keys until none is left, and waits for what they took.
+    fn ask<W: Portable>(&mut self, slots: usize, batch: &Arc<Batch<W>>) -> Vec<Taken<W::Output>> {
         let (report, reports) = mpsc::channel();
-        for place in &mut self.places[..places] {
+        for slot in &mut self.slots[..slots] {
             let (batch, report) = (Arc::clone(batch), report.clone());
-            place.give(Box::new(move |supervisor, worker| {
-                let served = batch.serve(supervisor, worker);
+            slot.give(Box::new(move |supervisor, worker| {
+                let taken = batch.take(supervisor, worker);
                 // Before the report, so that nothing of a batch is left when it is over.
                 drop(batch);
-                let _over = report.send(served);
+                let _waited_for = report.send(taken);
             }));
         }
         drop(report);
@@ -170,15 +164,18 @@ impl ProcessPool {
 
 impl Drop for ProcessPool {
     fn drop(&mut self) {
-        let places = mem::take(&mut self.places);
+        let slots = mem::take(&mut self.slots);
         if !self.owner.is_here() {
             // A forked process has none of the threads, and the workers are not its own.
-            mem::forget(places);
+            mem::forget(slots);
             return;
         }
         // All at once, so that each is waited for while the others end too.
-        let threads: Vec<_> = places.into_iter().map(Place::close).collect();
-        threads.into_iter().for_each(|thread| thread.join().expect("a place does not panic"));
+        let threads: Vec<_> = slots.into_iter().map(Slot::close).collect();
+        for thread in threads {
+            // One that panicked has said so.
+            let _panicked = thread.join();
+        }
     }
 }
 
@@ -188,22 +185,21 @@ struct Batch<W: Portable> {
     left: Mutex<Vec<usize>>,
 }
 
-/// Outcomes of one place, each with its key's index; and if its worker was lost and there is no other, why.
-type Served<T> = (Vec<(usize, Outcome<T>)>, Option<SpawnError>);
-
 impl<W: Portable> Batch<W> {
     fn left(&self) -> MutexGuard<'_, Vec<usize>> {
         self.left.lock().expect("nothing under it panics")
     }
 
-    /// Gives the worker keys until there are no more.
-    fn serve(&self, supervisor: &Supervisor, worker: &mut Option<Worker>) -> Served<W::Output> {
+    /// Takes keys until none is left, or until there is no worker for one, which is then left to the other slots.
+    fn take(&self, supervisor: &Supervisor, worker: &mut Option<Worker>) -> Taken<W::Output> {
         let mut taken = Vec::new();
+        // A worker first, and a key only then: an empty slot holds no key up.
+        if !self.load.is_refused()
+            && let Err(refusal) = supervisor.fill(worker)
+        {
+            return (taken, Some(refusal));
+        }
         loop {
-            // A worker first, and a key only then: a place without a worker leaves its keys to the others.
-            if let Err(refusal) = supervisor.staff(worker) {
-                return (taken, Some(refusal));
-            }
             let Some(index) = self.left().pop() else { return (taken, None) };
             match supervisor.expand(worker, &self.load, index) {
                 Ok(outcome) => taken.push((index, outcome)),
@@ -217,67 +213,57 @@ impl<W: Portable> Batch<W> {
 }
 
 /// A thread with a worker.
-struct Place {
+struct Slot {
     thread: JoinHandle<()>,
     jobs: Sender<Job>,
-    /// Tells the thread, which waits for its worker too, that there is a job or will be none.
-    bell: PipeWriter,
+    /// Wakes the thread, which attends to its idle worker, when there is a job or will be none.
+    unparker: Unparker,
 }
 
 type Job = Box<dyn FnOnce(&Supervisor, &mut Option<Worker>) + Send>;
 
-impl Place {
-    /// Starts a process on a thread of its own. What becomes of its hello comes later.
+impl Slot {
+    /// Starts a process on a thread of its own. Whether it becomes ready comes later.
     fn start(supervisor: Supervisor) -> Result<(Self, Receiver<Result<(), SpawnError>>), SpawnError> {
-        let (heard, bell) = worker::pipe()?;
+        let (parker, unparker) = Parker::new()?;
         let (jobs, given) = mpsc::channel();
         let (report, reports) = mpsc::channel();
-        let attend = move || attend(&supervisor, heard, &given, report);
-        let thread = thread::Builder::new().spawn(attend)?;
-        // The process before the next place's thread: where the system limits both together, threads alone are no use.
+        let thread = thread::Builder::new().spawn(move || attend(&supervisor, parker, &given, report))?;
+        // The process before the next slot's thread: where the system limits both together, threads alone are no use.
         match reports.recv() {
-            Ok(Ok(())) => Ok((Place { thread, jobs, bell }, reports)),
+            Ok(Ok(())) => Ok((Slot { thread, jobs, unparker }, reports)),
             Ok(Err(error)) => {
-                thread.join().expect("a place does not panic");
+                thread.join().expect("it has nothing left to do");
                 Err(error)
             }
-            Err(_) => unreachable!("a place reports before anything else"),
+            Err(_) => unreachable!("a slot reports before anything else"),
         }
     }
 
     fn give(&mut self, job: Job) {
-        self.jobs.send(job).expect("a place takes jobs until it is closed");
-        ring(&mut self.bell);
+        // A thread that panicked takes no job, and no key then: the others do.
+        let _panicked = self.jobs.send(job);
+        self.unparker.unpark();
     }
 
     fn close(mut self) -> JoinHandle<()> {
         drop(self.jobs);
-        ring(&mut self.bell);
+        self.unparker.unpark();
         self.thread
     }
 }
 
-fn ring(bell: &mut PipeWriter) {
-    bell.write_all(&[0]).expect("a place listens until it is closed");
-}
-
-/// What the thread of a place does. The worker lives here: the system ends it when this thread ends.
-fn attend(supervisor: &Supervisor, mut bell: PipeReader, jobs: &Receiver<Job>, report: Sender<Result<(), SpawnError>>) {
-    let spawned = Worker::spawn(&supervisor.command);
-    let (mut worker, spawned) = match spawned {
-        Ok(worker) => (Some(worker), Ok(())),
-        Err(error) => (None, Err(error)),
+/// What the thread of a slot does. The worker lives here: the system ends it when this thread ends.
+fn attend(supervisor: &Supervisor, mut parker: Parker, jobs: &Receiver<Job>, report: Sender<Result<(), SpawnError>>) {
+    let mut worker = match Worker::spawn(&supervisor.command) {
+        Ok(worker) => Some(worker),
+        Err(error) => return report.send(Err(error)).expect("the first report is waited for"),
     };
-    let refused = spawned.is_err();
-    let _nobody_waits = report.send(spawned);
-    if refused {
-        return;
-    }
-    let _nobody_waits = report.send(supervisor.staff(&mut worker));
+    report.send(Ok(())).expect("the first report is waited for");
+    let _nobody_waits = report.send(supervisor.fill(&mut worker));
     drop(report);
     loop {
-        worker = worker.and_then(|worker| worker.rest(&bell));
-        let Ok(()) = bell.read_exact(&mut [0]) else { return };
+        parker.park(&mut worker);
         let Ok(job) = jobs.recv() else { return };
         job(supervisor, &mut worker);
     }

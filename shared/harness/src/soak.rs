@@ -105,7 +105,7 @@ fn must(kind: FaultKind) -> Option<Must> {
         FaultKind::PanicSending => Must::Tell("a fault where the output is sent"),
         FaultKind::PanicLimiting => Must::Tell("a fault in the limit"),
         FaultKind::PanicDecoding => Must::Tell("a fault where the output is decoded"),
-        FaultKind::TooLong => Must::Tell("could not be sent"),
+        FaultKind::TooLong => Must::Tell("could not cross"),
         FaultKind::Abort | FaultKind::StackOverflow | FaultKind::AbortWithPanic => Must::Die(Exit::Signal(6)),
         FaultKind::Segv => Must::Die(Exit::Signal(11)),
         FaultKind::Kill | FaultKind::KillSending => Must::Die(Exit::Signal(9)),
@@ -468,7 +468,7 @@ impl Plan {
             }
             Err(KeyError::TimedOut { deadline }) => must == Must::TimeOut && Some(*deadline) == self.deadline,
             Err(KeyError::NotStarted(error)) => hits.kills > 0 || (starved && tells_of_descriptors(error)),
-            Err(error @ (KeyError::Panicked { .. } | KeyError::NotSent { .. })) => {
+            Err(error @ (KeyError::Panicked { .. } | KeyError::NotCrossed { .. })) => {
                 matches!(must, Must::Tell(words) if error.to_string().contains(words))
             }
             Err(_) => false,

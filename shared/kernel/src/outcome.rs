@@ -53,10 +53,10 @@ pub enum KeyError {
         violation: String,
     },
 
-    /// The key's output was there, in its process, and could not be sent from it.
-    #[error("its output could not be sent: {reason}")]
-    NotSent {
-        /// Why: it has more bytes than the workload's limit, or cannot be serialised.
+    /// The key's output was there, and could not cross from its process.
+    #[error("its output could not cross: {reason}")]
+    NotCrossed {
+        /// Why: it has more bytes than the workload's limit, cannot be serialised there, or cannot be deserialised here.
         reason: String,
     },
 

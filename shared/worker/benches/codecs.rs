@@ -71,7 +71,7 @@ fn in_memory(criterion: &mut Criterion, values: &Vec<f64>) {
 fn through_a_worker<W: Portable>(criterion: &mut Criterion, name: &str, workload: W) {
     let workload = Arc::new(workload);
     let load = Load::new(&workload);
-    let mut worker = Worker::spawn(&WorkerCommand::this_program()).and_then(Worker::greeted).ok();
+    let mut worker = Worker::spawn(&WorkerCommand::this_program()).and_then(Worker::ready).ok();
     let mut group = criterion.benchmark_group("codec through a worker");
     group.throughput(Throughput::Bytes(workload.max_bytes(0)));
     group.bench_function(name, |bencher| {

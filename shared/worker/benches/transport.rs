@@ -90,7 +90,7 @@ fn main() {
         measure(&mut group, name, Parent::start(transport, name).expect("a child"), Parent::receive);
     }
     let fill = Arc::new(Fill(Job::new(Parameters::default()).expect("the default job")));
-    let worker = Worker::spawn(&WorkerCommand::this_program()).and_then(Worker::greeted).expect("a worker");
+    let worker = Worker::spawn(&WorkerCommand::this_program()).and_then(Worker::ready).expect("a worker");
     measure(&mut group, "worker", (Some(worker), Load::new(&fill)), |(worker, load)| {
         let asked = worker.take().expect("a live worker").expand(load, 0, None);
         let Asked::Answered(Ok(block), survivor) = asked else { return Err(io::Error::other("no output")) };

@@ -36,8 +36,8 @@ pub enum Broken {
     System(io::Error),
 }
 
-/// How long a worker is waited for, in time in which this process ran: when it was stopped, by Ctrl-Z say, what has come
-/// meanwhile has not been looked at.
+/// How long a worker is waited for, in time in which this process ran. While this process is stopped, by Ctrl-Z say,
+/// nobody looks at what the worker sends.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
     left: Duration,
@@ -104,14 +104,17 @@ impl Channel {
 
     /// Fills `buffer` with the next bytes of the reply's body. When it returns without error, all of it is initialised.
     pub(crate) fn receive(&mut self, buffer: &mut [MaybeUninit<u8>]) -> Result<(), Broken> {
-        self.left -= buffer.len() as u64;
         let early = self.inbox.len().min(buffer.len());
         let (start, mut rest) = buffer.split_at_mut(early);
-        start.iter_mut().zip(self.inbox.drain(..early)).for_each(|(place, byte)| _ = place.write(byte));
+        start.iter_mut().zip(self.inbox.drain(..early)).for_each(|(to, byte)| _ = to.write(byte));
+        self.left -= early as u64;
         while !rest.is_empty() {
             match recv(&self.socket, &mut *rest, RecvFlags::DONTWAIT) {
                 Ok((_, 0)) | Err(Errno::CONNRESET) => return Err(Broken::Closed),
-                Ok((_, received)) => rest = &mut rest[received..],
+                Ok((_, received)) => {
+                    rest = &mut rest[received..];
+                    self.left -= received as u64;
+                }
                 Err(Errno::AGAIN) => self.wait(PollFlags::IN)?,
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(Broken::System(error.into())),
@@ -150,12 +153,12 @@ impl Channel {
         let _already_gone = self.socket.shutdown(std::net::Shutdown::Both);
     }
 
-    /// Passes on what the worker prints until `bell` can be read. Whether it is alive then, and has said nothing: it was
+    /// Passes on what the worker prints until `wake` can be read. Whether it is alive then, and has said nothing: it was
     /// not asked.
-    pub(crate) fn rest(&mut self, bell: &PipeReader) -> bool {
+    pub(crate) fn idle_until(&mut self, wake: &PipeReader) -> bool {
         loop {
-            match self.poll(PollFlags::IN, Some(bell), None) {
-                Ok(Ready { socket: false, death: false, bell: false }) => {}
+            match self.poll(PollFlags::IN, Some(wake), None) {
+                Ok(Ready { socket: false, death: false, wake: false }) => {}
                 Ok(Ready { socket, death, .. }) => return !(socket || death) && self.inbox.is_empty(),
                 Err(_) => return false,
             }
@@ -199,16 +202,16 @@ impl Channel {
         }
     }
 
-    /// Waits for the socket, unless `socket` is empty, for the death, and for `bell`, and passes on what the worker says
+    /// Waits for the socket, unless `socket` is empty, for the death, and for `wake`, and passes on what the worker says
     /// meanwhile.
-    fn poll(&mut self, socket: PollFlags, bell: Option<&PipeReader>, timeout: Option<Duration>) -> io::Result<Ready> {
+    fn poll(&mut self, socket: PollFlags, wake: Option<&PipeReader>, timeout: Option<Duration>) -> io::Result<Ready> {
         // Over the range of the system's clock is as good as without end.
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         let fds = [
             (!socket.is_empty()).then(|| PollFd::from_borrowed_fd(self.socket.as_fd(), socket)),
             self.death.as_deref().map(|death| PollFd::new(death, PollFlags::IN)),
             self.words.pipe.as_ref().map(|pipe| PollFd::new(pipe, PollFlags::IN)),
-            bell.map(|bell| PollFd::new(bell, PollFlags::IN)),
+            wake.map(|wake| PollFd::new(wake, PollFlags::IN)),
         ];
         let watched = fds.each_ref().map(Option::is_some);
         let mut fds: Vec<PollFd<'_>> = fds.into_iter().flatten().collect();
@@ -217,18 +220,18 @@ impl Channel {
             Err(error) => return Err(error.into()),
         }
         let mut ready = fds.iter().map(|fd| !fd.revents().is_empty());
-        let [socket, death, words, bell] = watched.map(|watched| watched && ready.next().unwrap_or_default());
+        let [socket, death, words, wake] = watched.map(|watched| watched && ready.next().unwrap_or_default());
         if words {
             self.words.drain();
         }
-        Ok(Ready { socket, death, bell })
+        Ok(Ready { socket, death, wake })
     }
 }
 
 struct Ready {
     socket: bool,
     death: bool,
-    bell: bool,
+    wake: bool,
 }
 
 #[cfg(test)]

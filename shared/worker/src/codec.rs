@@ -8,20 +8,20 @@ use serde::de::DeserializeOwned;
 
 use crate::channel::{Broken, Channel};
 use crate::port::Port;
-use crate::protocol::{Kind, TEXT_LIMIT, encode_reply};
+use crate::protocol::{Kind, TEXT_LIMIT};
 
 /// How outputs of type `T` cross the channel.
 pub trait Codec<T> {
-    /// Sends an output, in the worker. A panic or an error before the first byte is the key's failure alone; after it, the
-    /// worker is lost with the key, since the parent waits for the rest.
+    /// Sends an output, in the worker. A panic, an error, or no byte at all is the key's failure alone. Once a byte was
+    /// sent, less than the whole loses the worker with the key: the parent waits for the rest.
     ///
     /// # Errors
     ///
     /// When the parent is gone, or the output cannot be sent.
     fn send(output: &T, answer: Answer<'_>) -> io::Result<()>;
 
-    /// Receives one, in the parent. `body` has at most the workload's [`max_bytes`](crate::Portable::max_bytes). A panic is
-    /// the key's failure alone.
+    /// Receives one, in the parent. `body` has at most the workload's [`max_bytes`](crate::Portable::max_bytes). A panic, an
+    /// error, or bytes that were not read are the key's failure alone.
     ///
     /// # Errors
     ///
@@ -38,7 +38,8 @@ pub struct Answer<'a> {
 }
 
 impl<'a> Answer<'a> {
-    /// The number of this call on the worker's channel.
+    /// The number of this call on the worker's channel: for a test that forges a second answer to it.
+    #[doc(hidden)]
     pub fn call(&self) -> u64 {
         self.call
     }
@@ -72,7 +73,7 @@ impl<'a> Answer<'a> {
     /// When the parent is gone, or that is more than the workload's [`max_bytes`](crate::Portable::max_bytes).
     pub fn announce(self, length: u64) -> io::Result<impl Write + 'a> {
         self.check(length).map_err(io::Error::other)?;
-        self.port.write_all(&encode_reply(Kind::Output, self.call, length))?;
+        self.port.announce(self.call, length)?;
         Ok(self.port)
     }
 
@@ -135,8 +136,9 @@ impl Body<'_> {
 
 /// Why an output could not be received.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReceiveError {
-    /// The worker died, ran past the key's deadline, or left the channel.
+    /// The worker died, closed its end of the channel, or ran past the key's deadline.
     #[error("the worker is lost: {0}")]
     Lost(Broken),
     /// The bytes are no output.

@@ -42,7 +42,7 @@ pub(crate) struct Conversation {
     pub(crate) answered: bool,
     /// The number of the last request.
     calls: u64,
-    /// The digest of the workload that was sent last.
+    /// The digest of the workload that the worker has.
     loaded: Option<u128>,
 }
 
@@ -79,7 +79,9 @@ impl Conversation {
         let key = self.request(Request::Key { index: index as u64 }, &[])?;
         self.hear_hello()?;
         if let Some(call) = workload {
-            self.enter(State::Loading, deadline.map(|_| load_patience(load)));
+            if self.state != State::Loading {
+                self.enter(State::Loading, deadline.map(|_| load_patience(load)));
+            }
             self.hear_loaded(call, load)?;
         }
         self.enter(State::Asked, deadline.map(|deadline| deadline.max(TAKE_PATIENCE)));
@@ -98,7 +100,7 @@ impl Conversation {
         let outcome = match head.kind {
             Kind::Output => self.output::<W>()?,
             Kind::Panicked => Err(KeyError::Panicked { message: self.text()? }),
-            Kind::Unsent => Err(KeyError::NotSent { reason: self.text()? }),
+            Kind::Unsent => Err(KeyError::NotCrossed { reason: self.text()? }),
             told => return Err(order(told, "an answer")),
         };
         self.answered = true;
@@ -131,7 +133,7 @@ impl Conversation {
         let request = Request::Workload { length: encoded.len() as u64 };
         let call = self.request(request, &encoded.head)?;
         self.channel.send(&encoded.body)?;
-        self.loaded = Some(encoded.digest);
+        self.loaded = None;
         Ok(Some(call))
     }
 
@@ -153,7 +155,10 @@ impl Conversation {
     /// A worker that refuses the workload refuses its keys too, and says so to each.
     fn hear_loaded<W: Portable>(&mut self, call: u64, load: &Load<W>) -> Result<(), ReceiveError> {
         match self.hear(call, 0)?.kind {
-            Kind::Loaded => Ok(()),
+            Kind::Loaded => {
+                self.loaded = Some(load.encoded().digest);
+                Ok(())
+            }
             Kind::Refused => {
                 load.refuse(self.text()?);
                 Ok(())
@@ -174,20 +179,24 @@ impl Conversation {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// Receives an output. What this process cannot make of it is no fault of the worker's.
+    /// Receives an output. If its codec can make none of it here, that costs the key and not the worker, which goes on where
+    /// the answer ends.
     fn output<W: Portable>(&mut self) -> Result<Outcome<W::Output>, ReceiveError> {
         let body = Body { channel: &mut self.channel };
-        let outcome = match caught(|| W::Codec::receive(body)) {
-            Ok(Ok(_)) if self.channel.left > 0 => {
-                return Err(invalid(format!("{} bytes after the output", self.channel.left)));
+        let received = caught(|| W::Codec::receive(body));
+        let left = self.channel.left;
+        // If the worker is lost, this is where it shows, whatever the codec made of that.
+        self.channel.skip_rest()?;
+        Ok(match received {
+            Ok(Ok(output)) if left > 0 => {
+                let _told = caught(|| drop(output));
+                Err(KeyError::NotCrossed { reason: format!("{left} bytes were left of it") })
             }
             Ok(Ok(output)) => Ok(output),
             Ok(Err(ReceiveError::NoMemory { bytes })) => Err(KeyError::NoMemory { bytes }),
-            Ok(Err(error)) => return Err(error),
+            Ok(Err(error)) => Err(KeyError::NotCrossed { reason: error.to_string() }),
             Err(message) => Err(KeyError::Panicked { message: format!("in the parent: {message}") }),
-        };
-        self.channel.skip_rest()?;
-        Ok(outcome)
+        })
     }
 }
 
@@ -337,6 +346,9 @@ mod tests {
     }
 
     #[derive(Serialize, Deserialize)]
+    struct Careless;
+
+    #[derive(Serialize, Deserialize)]
     struct Panics;
 
     #[derive(Serialize, Deserialize)]
@@ -364,7 +376,7 @@ mod tests {
         }
     }
 
-    macro_rules! careless {
+    macro_rules! sevens {
         ($workload:ident) => {
             impl Workload for $workload {
                 type Output = u8;
@@ -389,13 +401,32 @@ mod tests {
         };
     }
 
-    careless!(Panics);
-    careless!(Endless);
+    impl Codec<u8> for Careless {
+        fn send(_: &u8, answer: Answer<'_>) -> io::Result<()> {
+            answer.send(&[])
+        }
+
+        fn receive(mut body: Body<'_>) -> Result<u8, ReceiveError> {
+            body.read_rest().unwrap_or_default();
+            Ok(7)
+        }
+    }
+
+    sevens!(Careless);
+    sevens!(Panics);
+    sevens!(Endless);
 
     #[test]
     fn a_codec_that_panics_in_the_parent_is_that_keys_failure_alone() {
         let Ok(Err(KeyError::Panicked { message })) = &by_its_codec(Panics)[0] else { panic!("no panic") };
         assert_eq!(message, "in the parent: the codec's own");
+    }
+
+    #[test]
+    fn a_codec_that_overlooks_the_loss_of_its_worker_makes_no_output() {
+        let half = reply(Kind::Output, 0, Some(50_000), &[7; 20_000]);
+        let heard = listens(&[opening(), half].concat(), Careless);
+        assert!(matches!(heard.as_slice(), [Err(ReceiveError::Lost(Broken::Closed))]));
     }
 
     #[test]

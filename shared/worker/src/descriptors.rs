@@ -1,34 +1,48 @@
 //! Descriptors that nobody takes for standard input, output or error.
 
 use std::fs::File;
-use std::io::{self, PipeReader, PipeWriter};
+use std::io;
 use std::os::fd::AsRawFd;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Holds each of 0, 1 and 2 that this program has closed, as a daemon does, so that what is opened meanwhile gets none of
 /// these numbers: whatever any thread prints would be written into it.
-pub(crate) struct StandardHeld {
-    _null: Vec<File>,
-}
+pub(crate) struct StandardHeld(());
+
+/// How many hold them, and what they are held by: one thread must not let go while another opens.
+static HELD: Mutex<(usize, Vec<File>)> = Mutex::new((0, Vec::new()));
 
 impl StandardHeld {
     pub(crate) fn new() -> io::Result<Self> {
-        let mut held = Vec::new();
-        loop {
-            let null = File::options().read(true).write(true).open("/dev/null")?;
+        let mut held = held();
+        while held.0 == 0 {
+            let null =
+                File::options().read(true).write(true).open("/dev/null").map_err(|error| of("/dev/null", error))?;
             if null.as_raw_fd() > 2 {
-                return Ok(StandardHeld { _null: held });
+                break;
             }
-            held.push(null);
+            held.1.push(null);
+        }
+        held.0 += 1;
+        Ok(StandardHeld(()))
+    }
+}
+
+impl Drop for StandardHeld {
+    fn drop(&mut self) {
+        let mut held = held();
+        held.0 -= 1;
+        if held.0 == 0 {
+            held.1.clear();
         }
     }
 }
 
-/// A pipe whose descriptors are above 2, also in a program that has closed some of its first three.
-///
-/// # Errors
-///
-/// When the system gives none.
-pub fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
-    let _held = StandardHeld::new()?;
-    io::pipe()
+fn held() -> MutexGuard<'static, (usize, Vec<File>)> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The error with the file that it is about.
+pub(crate) fn of(file: &str, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{file}: {error}"))
 }

@@ -47,39 +47,49 @@
 //!
 //! # The states of a worker
 //!
-//! A worker is in the state that its parent has heard or caused last. What is heard in a state is what is due there, or
-//! the worker is lost: it has died, is not heard of in time, or says something else, which is a violation.
+//! A worker's state is what its parent last heard from it, or sent to it. A worker that dies, that is not heard of in time,
+//! or that says anything else than its state allows is lost.
 //!
-//! | state | entered when | left when, for | time | a worker lost here |
+//! | state | begins when | what comes next | within | if the worker is lost here |
 //! |---|---|---|---|---|
-//! | spawned | the parent has started the process | it says `hello`: ready | 10 s | costs no key |
-//! | ready | it has said hello | the parent sends a workload: loading | | costs no key |
-//! | loading | the parent sends a workload | it says `loaded`: idle, or asked if a key was sent meanwhile; or `refused`: idle, and every key of the workload fails at once | 10 s and 1 µs a byte, if there is a deadline | costs no key |
-//! | idle | it is loaded, or its answer is whole | the parent sends a key: asked; or another workload: loading | | costs no key |
-//! | asked | the parent sends a key | it says `taken`: computing | the deadline, or 1 s if that is more | costs no key |
-//! | computing | it has taken the key | its answer begins: sending | the deadline | has died, timed out, or broken the protocol with its key |
-//! | sending | its answer begins | its answer is whole: idle | what is left of the deadline | as in computing |
-//! | lost | see above, or it is dropped | never: its process group is killed, and its status taken | | |
+//! | spawned | the parent has started the process | `hello`: ready, or loading if a workload was sent ahead | 10 s | no key is |
+//! | ready | it has said hello | the parent sends a workload: loading | | no key is |
+//! | loading | it is ready, and was sent a workload | `loaded`, or `refused`, and a key is sent with either: asked | 10 s and 1 µs a byte, if there is a deadline | no key is |
+//! | asked | it was sent a key | `taken`: computing; or `refused`: idle, and every key of the workload fails at once | the deadline, or 1 s if that is more; without one, for ever | no key is |
+//! | computing | it has taken the key | the answer begins: sending | the deadline | the key is `Died`, `TimedOut` or `Protocol` |
+//! | sending | its answer has begun | the answer is whole: idle | what is left of the deadline | as in computing |
+//! | idle | its answer is whole | the parent sends a key: asked; or another workload: loading | | no key is |
 //!
-//! - A key that a lost worker does not cost is asked of another ([`Asked::Untouched`]), as if it had not been asked
-//!   before. When three fresh workers in a row are lost so, their place gives up.
-//! - A violation of a worker that has answered before does not cost its key either: an earlier key may have left behind
-//!   what speaks now, such as a process with a copy of the channel.
+//! - The process group of a lost worker is killed, and its status taken. So it is when a [`Worker`] is dropped.
+//! - If no key is lost, another worker is asked ([`Asked::Untouched`]), as if nothing had been. A slot gives up when three
+//!   fresh workers in a row are lost so, or one that never was ready and did not end by a signal: the next would be no
+//!   worker either.
+//! - A violation by a worker that has answered a key loses no key in any state: what an earlier key has left on the channel
+//!   may have spoken, such as a process with a copy of it.
 //! - A key that died with its worker is tried again, as often as [`Supervisor::retries`] says.
-//! - Times run while the parent does. A parent that was stopped looks at what has come before it gives anybody up.
+//! - Time runs while the parent does. A parent that was stopped looks at what has come before it gives a worker up.
 //!
-//! `tests/model.rs` holds this table against real processes that do all of this at random.
+//! `tests/model.rs` plays all of this at random with real processes, except for waits of ten seconds, and compares what
+//! becomes of the keys with this table.
 //!
 //! # Limits
 //!
-//! - A process that a key has started and that left its process group (`setsid`) is not ended with the worker. When the
-//!   parent is killed, only the workers are ended, not what their keys have started.
-//! - A key's own code can write to any descriptor of its process. Bytes that it writes into the middle of its own answer
-//!   are a part of that answer.
-//! - A worker whose code changes its user id is not ended by the system when its parent is killed. Neither is, on systems
-//!   other than Linux, a worker that is stopped.
-//! - Without a deadline a worker that is stopped is waited for until somebody goes on with it.
-//! - Where something else in this program waits for all children, what a dead worker's keys have started is not ended.
+//! - A key's code can do anything to its process. A thread or a broken heap that it leaves behind may end the worker under
+//!   the next key, which then pays a try. A process that it forks and leaves behind may write into the middle of a later
+//!   answer, whose bytes nothing tells from these. `process-per-key` is for such code.
+//! - What a key has started and moved to another process group or session (`setsid`) is not ended with the worker. When the
+//!   parent ends without dropping its workers, by a signal or by `exit`, the system ends the workers alone, not what their
+//!   keys have started.
+//! - Ctrl-C and Ctrl-Z at a terminal reach the parent and not the workers, which are in process groups of their own. While
+//!   the parent is stopped they finish their keys.
+//! - Without a deadline, a worker that is stopped is waited for until somebody lets it go on. With one, a stopped worker
+//!   that is to load another workload is waited for for ten seconds.
+//! - A stderr that nobody reads holds up what writes to it, and so the parent, who passes on what workers print.
+//! - If this program ignores SIGCHLD, or waits for all children somewhere else, it is not known how a worker ended, and what
+//!   its keys have started is not ended.
+//! - A worker that changes its user id is not ended by the system when its parent is.
+//! - Without pidfds (Linux before 5.3, other systems), a death is seen by the end of the channel alone, which a process that
+//!   the key has left can hold open. On systems other than Linux a stopped worker outlives its parent.
 
 mod caught;
 mod channel;
@@ -90,6 +100,7 @@ mod descriptors;
 #[cfg(any(test, fuzzing))]
 pub mod listening;
 mod load;
+mod parker;
 mod port;
 mod portable;
 mod process;
@@ -103,10 +114,10 @@ mod worker;
 
 pub use channel::Broken;
 pub use codec::{Answer, Body, Codec, Postcard, Raw, ReceiveError};
-pub use descriptors::pipe;
 pub use load::Load;
+pub use parker::{Parker, Unparker};
 pub use portable::Portable;
 pub use role::{Owner, is_worker};
 pub use serve::{Served, job, serve};
-pub use supervisor::Supervisor;
+pub use supervisor::{Supervisor, Taken, in_key_order};
 pub use worker::{Asked, SpawnError, Worker};

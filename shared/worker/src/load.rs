@@ -47,6 +47,11 @@ impl<W: Portable> Load<W> {
         Load { workload: Arc::clone(workload), encoded, refusal }
     }
 
+    /// Whether no worker can expand keys of it: each key is refused, and no worker is needed for that.
+    pub fn is_refused(&self) -> bool {
+        self.refusal.get().is_some()
+    }
+
     pub(crate) fn workload(&self) -> &W {
         &self.workload
     }

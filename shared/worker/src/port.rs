@@ -16,22 +16,37 @@ pub(crate) struct Port {
     owner: Owner,
     /// How many bytes were written so far.
     written: u64,
+    /// How many bytes of an answer were announced and are not written.
+    owed: u64,
 }
 
 impl Port {
     pub(crate) fn new(socket: UnixStream) -> Self {
-        Port { socket, owner: Owner::here(), written: 0 }
+        Port { socket, owner: Owner::here(), written: 0, owed: 0 }
     }
 
     pub(crate) fn written(&self) -> u64 {
         self.written
     }
 
+    pub(crate) fn owed(&self) -> u64 {
+        self.owed
+    }
+
+    /// Sends the head of an answer of so many bytes.
+    pub(crate) fn announce(&mut self, call: u64, length: u64) -> io::Result<()> {
+        self.write_all(&encode_reply(Kind::Output, call, length))?;
+        self.owed = length;
+        Ok(())
+    }
+
     /// Ends this process if it was forked from the worker.
     pub(crate) fn end_forked(&self) {
         if !self.owner.is_here() {
             // By a signal: what the worker runs at its exit is not for this process to run.
-            let _never_fails = kill_process(getpid(), Signal::KILL);
+            let _refused = kill_process(getpid(), Signal::KILL);
+            // The first process of a PID namespace cannot kill itself so.
+            std::process::abort();
         }
     }
 
@@ -76,6 +91,7 @@ impl Write for Port {
         self.end_forked();
         let sent = self.socket.write(bytes)?;
         self.written += sent as u64;
+        self.owed = self.owed.saturating_sub(sent as u64);
         Ok(sent)
     }
 

@@ -1,7 +1,7 @@
 //! A child process with all that it starts.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus};
 use std::rc::Rc;
@@ -14,8 +14,10 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_pro
 /// starts can be ended with it.
 pub(crate) struct Process {
     child: Child,
-    /// Polls as readable when it has ended, where there is such a thing.
+    /// Its pidfd, where there is such a thing: it polls as readable when the process has ended, and is never another's.
     death: Option<Rc<OwnedFd>>,
+    /// How it ended, once that was asked.
+    exit: Option<Exit>,
 }
 
 /// What the system knows of a child.
@@ -31,7 +33,7 @@ enum Life {
 impl Process {
     pub(crate) fn spawn(command: &mut Command) -> io::Result<Self> {
         let child = command.process_group(0).spawn()?;
-        let mut process = Process { child, death: None };
+        let mut process = Process { child, death: None, exit: None };
         match watch(&process.child) {
             Ok(death) => process.death = death.map(Rc::new),
             Err(error) => {
@@ -57,6 +59,9 @@ impl Process {
 
     /// Kills what is left of its group, itself included, and takes its status. By the time that this returns it is gone.
     pub(crate) fn end(&mut self) -> Exit {
+        if let Some(exit) = self.exit {
+            return exit;
+        }
         // As long as its status was not taken, nobody else can have its id, as a process or as a group.
         if self.life() != Life::Gone {
             let group = Pid::from_child(&self.child);
@@ -64,16 +69,35 @@ impl Process {
             let _already_gone = kill_process_group(group, Signal::KILL);
             let _already_gone = self.signal(Signal::KILL);
         }
-        self.child.wait().map_or(Exit::Unknown, exit)
+        *self.exit.insert(self.child.wait().map_or(Exit::Unknown, exit))
     }
 
     fn life(&self) -> Life {
-        let no_change = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        match waitid(WaitId::Pid(Pid::from_child(&self.child)), no_change) {
+        if self.exit.is_some() {
+            return Life::Gone;
+        }
+        let look = |process| waitid(process, WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT);
+        let by_id = || look(WaitId::Pid(Pid::from_child(&self.child)));
+        let looked = match self.by_pidfd() {
+            Some(process) => look(process).or_else(|error| if error == Errno::INVAL { by_id() } else { Err(error) }),
+            None => by_id(),
+        };
+        match looked {
             Ok(None) => Life::Running,
             Ok(Some(_)) => Life::Ended,
             Err(_) => Life::Gone,
         }
+    }
+
+    /// What `waitid` takes since Linux 5.4.
+    #[cfg(target_os = "linux")]
+    fn by_pidfd(&self) -> Option<WaitId<'_>> {
+        self.death.as_ref().map(|pidfd| WaitId::PidFd(pidfd.as_fd()))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn by_pidfd(&self) -> Option<WaitId<'_>> {
+        None
     }
 
     #[cfg(target_os = "linux")]

@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, getpid, getppid, kill_process};
 
 use crate::caught::caught;
 use crate::codec::{Answer, Codec};
+use crate::descriptors::of;
 use crate::port::Port;
 use crate::portable::{Portable, build_id};
 use crate::protocol::{Kind, Request};
@@ -76,14 +77,16 @@ fn run(jobs: &[Served], parent: Pid) -> io::Result<()> {
         let ((build_id, name), encoded): ((u128, String), _) =
             postcard::take_from_bytes(&bytes).map_err(io::Error::other)?;
         let start = bytes.len() - encoded.len();
-        let message = Message { bytes, start };
-        let mut of_that_name = jobs.iter().filter(|job| job.name == name).peekable();
-        request = if of_that_name.peek().is_none() {
-            refuse(&mut port, call, &format!("the worker's `main` does not serve `{name}`: give it to `serve`"))?
-        } else if let Some(job) = of_that_name.find(|job| job.build_id == build_id) {
-            (job.keys)(&mut port, call, message)?
+        request = if let Some(job) = jobs.iter().find(|job| job.name == name && job.build_id == build_id) {
+            (job.keys)(&mut port, call, Message { bytes, start })?
         } else {
-            refuse(&mut port, call, &format!("the worker has another build of `{name}` than its parent"))?
+            drop(bytes);
+            let reason = if jobs.iter().any(|job| job.name == name) {
+                format!("the worker has another build of `{name}` than its parent")
+            } else {
+                format!("the worker's `main` does not serve `{name}`: give it to `serve`")
+            };
+            refuse(&mut port, call, &reason)?
         };
     }
     Ok(())
@@ -91,18 +94,21 @@ fn run(jobs: &[Served], parent: Pid) -> io::Result<()> {
 
 /// Expands keys of the workload in `message`. Gives back the first request that is for no key of it; nothing at the end.
 fn keys<W: Portable>(port: &mut Port, call: Call, message: Message) -> io::Result<Next> {
-    let workload: W = match caught(|| postcard::from_bytes(&message.bytes[message.start..])) {
-        Ok(Ok(workload)) => workload,
-        Ok(Err(error)) => return refuse(port, call, &format!("the worker cannot decode `{}`: {error}", W::NAME)),
-        Err(message) => return refuse(port, call, &format!("decoding `{}` panicked: {message}", W::NAME)),
-    };
+    let decoded = caught(|| postcard::from_bytes::<W>(&message.bytes[message.start..]));
     // As large as the workload, and needed no more.
     drop(message);
+    let workload = match decoded {
+        Ok(Ok(workload)) => workload,
+        Ok(Err(error)) => return refuse(port, call, &format!("the worker cannot decode `{}`: {error}", W::NAME)),
+        Err(panic) => return refuse(port, call, &format!("decoding `{}` panicked: {panic}", W::NAME)),
+    };
     port.reply(Kind::Loaded, call, &[])?;
-    answer_keys(port, |port, call, index| {
+    let next = answer_keys(port, |port, call, index| {
         port.reply(Kind::Taken, call, &[])?;
         answer(&workload, index as usize, port, call)
-    })
+    });
+    let _told = caught(|| drop(workload));
+    next
 }
 
 /// Expands one key and sends what came of it. An error ends the worker: the parent is gone, or waits for the rest of an
@@ -124,6 +130,10 @@ fn answer<W: Portable>(workload: &W, index: usize, port: &mut Port, call: Call) 
     });
     let not_begun = port.written() == before;
     match sent {
+        Ok(Ok(())) if not_begun => tell(port, call, Kind::Unsent, "its codec sent nothing")?,
+        Ok(Ok(())) if port.owed() > 0 => {
+            return Err(io::Error::other(format!("the codec left {} bytes of its answer unsent", port.owed())));
+        }
         Ok(Ok(())) => {}
         Err(message) if not_begun => tell(port, call, Kind::Panicked, &message)?,
         Ok(Err(error)) if not_begun => tell(port, call, Kind::Unsent, &error.to_string())?,
@@ -161,7 +171,7 @@ fn take_channel() -> io::Result<UnixStream> {
         return Err(io::Error::other("standard input is no channel; only fanout starts a program with this argument"));
     }
     let channel = rustix::io::fcntl_dupfd_cloexec(&stdin, 3)?;
-    rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
+    rustix::stdio::dup2_stdin(File::open("/dev/null").map_err(|error| of("/dev/null", error))?)?;
     Ok(channel.into())
 }
 
@@ -172,7 +182,8 @@ fn close_inherited() -> io::Result<()> {
     use rustix::io::{FdFlags, fcntl_getfd};
     use std::os::fd::BorrowedFd;
 
-    let open: Vec<i32> = std::fs::read_dir("/proc/self/fd")?
+    let open: Vec<i32> = std::fs::read_dir("/proc/self/fd")
+        .map_err(|error| of("/proc/self/fd", error))?
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .filter(|&fd| fd > 2)
         .collect();

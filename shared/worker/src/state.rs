@@ -40,16 +40,21 @@ pub(crate) enum Loss {
     Death,
     /// It did not do in time what it was waited for.
     Overdue,
-    /// It said what it may not say, or the channel failed.
+    /// It said what it may not say.
     Violation,
+    /// This process could not use the channel.
+    Failure,
 }
 
-/// Whether the key that a lost worker was asked for is lost with it, or goes to another worker as if it had not been
-/// asked for. `answered` says whether the worker has answered a key before: then what it says may have been left on the
-/// channel by that one.
+/// Whether a lost worker costs the key that it was asked for. If not, another worker is asked, as if nothing had been.
+/// `answered` says whether the worker has answered a key: then an earlier key may have left on the channel what came.
 pub(crate) fn costs_the_key(state: State, loss: Loss, answered: bool) -> bool {
     match state {
         State::Spawned | State::Ready | State::Loading | State::Idle | State::Asked => false,
-        State::Computing | State::Sending => loss != Loss::Violation || !answered,
+        State::Computing | State::Sending => match loss {
+            Loss::Death | Loss::Overdue => true,
+            Loss::Violation => !answered,
+            Loss::Failure => false,
+        },
     }
 }

@@ -1,16 +1,17 @@
 //! What a worker writes to its stdout and stderr.
 
-use std::io::{self, PipeReader, Read, Write};
+use std::io::{self, PipeReader, Read};
 
-/// Bounds what is kept of a worker's stderr for the error that tells of its death, in bytes; older bytes go, having been
-/// passed on to this process's stderr already. Enough for a panic with its backtrace, which is some 5 KiB long.
-const TAIL: usize = 16 << 10;
+/// Bounds what is kept of a worker's stderr for the error that reports its death, in bytes, backtraces not counted. Older
+/// bytes go; they were passed on to this process's stderr already. Enough for the last lines of a panic or of a
+/// sanitizer's summary.
+const TAIL: usize = 4096;
 
-/// How many lines are told of it. A panic's message is two.
-const LINES: usize = 3;
+/// How many of the last lines an error shows. A failed `assert_eq!` has four.
+const LINES: usize = 4;
 
-/// What begins the first line of a panic, after the name of the thread.
-const PANICKED: &str = " panicked at ";
+/// The line that begins a backtrace. Frames follow it, and a note.
+const BACKTRACE: &str = "stack backtrace:";
 
 /// Passed on to this process's stderr, the end of it kept.
 pub(crate) struct Words {
@@ -33,10 +34,8 @@ impl Words {
             match pipe.read(&mut buffer) {
                 Ok(0) => self.pipe = None,
                 Ok(length) => {
-                    // Nothing better can be done with it when this process's stderr is closed.
-                    let _lost = io::stderr().write_all(&buffer[..length]);
-                    self.tail.extend_from_slice(&buffer[..length]);
-                    self.tail.drain(..self.tail.len().saturating_sub(TAIL));
+                    pass_on(&buffer[..length]);
+                    self.keep(&buffer[..length]);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return,
@@ -44,19 +43,57 @@ impl Words {
         }
     }
 
-    /// Forgets what was said so far.
+    /// Passes on what was said so far, and forgets it.
     pub(crate) fn forget(&mut self) {
+        self.drain();
         self.tail.clear();
     }
 
-    /// The last lines, as one: of a panic the first, which say where and why, since a backtrace follows them.
-    pub(crate) fn last(&self) -> String {
-        let text = String::from_utf8_lossy(&self.tail);
-        let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        let first = lines.iter().rposition(|line| line.starts_with("thread '") && line.contains(PANICKED));
-        let first = first.unwrap_or(lines.len().saturating_sub(LINES));
-        lines[first..].iter().take(LINES).copied().collect::<Vec<_>>().join(" | ")
+    fn keep(&mut self, said: &[u8]) {
+        self.tail.extend_from_slice(said);
+        if self.tail.len() > TAIL {
+            // Of whole lines. The line that begins a backtrace stays, so that its other frames are known when they come.
+            let whole = self.tail.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+            let begun = self.tail.split_off(whole);
+            self.tail = without_frames(&String::from_utf8_lossy(&self.tail)).into_bytes();
+            self.tail.extend(begun);
+            self.tail.drain(..self.tail.len().saturating_sub(TAIL));
+        }
     }
+
+    /// The last lines, as one; not those of a backtrace, which would be all.
+    pub(crate) fn last(&self) -> String {
+        let text = without_frames(&String::from_utf8_lossy(&self.tail));
+        let tells = |line: &&str| !line.is_empty() && *line != BACKTRACE && !line.starts_with("note: ");
+        let lines: Vec<&str> = text.lines().map(str::trim).filter(tells).collect();
+        lines[lines.len().saturating_sub(LINES)..].join(" | ")
+    }
+}
+
+/// Writes to this process's stderr, and not by way of std, whose lock the thread that waits for this one may hold.
+fn pass_on(said: &[u8]) {
+    let mut rest = said;
+    while !rest.is_empty() {
+        match rustix::io::write(rustix::stdio::stderr(), rest) {
+            Ok(written) => rest = &rest[written..],
+            Err(rustix::io::Errno::INTR) => {}
+            // Nothing better can be done with it when this process's stderr is closed.
+            Err(_) => return,
+        }
+    }
+}
+
+/// The text without the frames of backtraces: `3: function` and `at file:line:column`.
+fn without_frames(text: &str) -> String {
+    let mut in_backtrace = false;
+    let mut is_kept = |line: &&str| {
+        let line = line.trim();
+        let is_frame =
+            line.starts_with("at ") || line.split_once(": ").is_some_and(|(number, _)| number.parse::<u32>().is_ok());
+        in_backtrace = line == BACKTRACE || in_backtrace && is_frame;
+        !(in_backtrace && is_frame)
+    };
+    text.split_inclusive('\n').filter(&mut is_kept).collect()
 }
 
 #[cfg(test)]
@@ -70,16 +107,24 @@ mod tests {
     #[test]
     fn the_last_lines_are_told_as_one() {
         assert_eq!(last(""), "");
-        assert_eq!(last("one\n\n two \nthree\nfour\n"), "two | three | four");
+        assert_eq!(last("one\n\n two \nthree\nfour\nfive\n"), "two | three | four | five");
     }
 
     #[test]
     fn a_panic_is_told_by_its_message_and_not_by_its_backtrace() {
-        let frames: String = (0..40).map(|frame| format!("  {frame}: core::panicking::panic\n")).collect();
+        let frame = |frame| format!("  {frame}: core::panicking::panic\n             at /rustc/library/core.rs:1:2\n");
+        let frames: String = (0..1000).map(frame).collect();
         let said = format!(
             "before\nthread 'main' (7) panicked at src/main.rs:3:5:\nthe reason\nstack backtrace:\n{frames}note: Some \
              details are omitted, run with `RUST_BACKTRACE=full` for a verbose backtrace.\n"
         );
-        assert_eq!(last(&said), "thread 'main' (7) panicked at src/main.rs:3:5: | the reason | stack backtrace:");
+        let told = "before | thread 'main' (7) panicked at src/main.rs:3:5: | the reason";
+        assert_eq!(last(&said), told);
+        // However the pieces are in which it comes.
+        let mut words = Words::of(None);
+        said.as_bytes().chunks(1000).for_each(|piece| words.keep(piece));
+        assert_eq!(words.last(), told);
+        words.keep(b"caught, and on it went\nuntil the end");
+        assert!(words.last().ends_with("the reason | caught, and on it went | until the end"), "{}", words.last());
     }
 }

@@ -1,6 +1,7 @@
 //! The parent's side: a worker process, from its start to its end.
 
 use std::io::{self, PipeReader};
+use std::marker::PhantomData;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -44,7 +45,10 @@ pub enum SpawnError {
         /// The system's reason.
         error: io::Error,
     },
-    /// The process was lost before it took a key.
+    /// This process was forked from the one that started the worker.
+    #[error("this process was forked from the one that started the workers, and they are not its own")]
+    Forked,
+    /// The process was lost, and no key with it: it had taken none, or what an earlier key had left spoke for it.
     #[error("{}", lost(*.pid, .what, *.stage, .stderr))]
     Lost {
         /// The process.
@@ -67,7 +71,8 @@ fn hint(program: &str) -> &'static str {
 fn lost(pid: u32, what: &str, stage: Stage, stderr: &str) -> String {
     let words = if stderr.is_empty() { String::new() } else { format!(" Its last words: {stderr}") };
     match stage {
-        Stage::Starting => {
+        // A worker that gives up says so itself.
+        Stage::Starting if !stderr.contains(ARGUMENT) => {
             format!("process {pid} {what} and was no worker; does its `main` begin with `worker::serve`?{words}")
         }
         stage => format!("worker process {pid} {what} while {stage}.{words}"),
@@ -93,8 +98,8 @@ impl From<SpawnError> for io::Error {
 /// A worker process. Dropping it ends the process, with all that it started and that did not leave its process group,
 /// and waits until it is gone.
 ///
-/// It stays on the thread that started it, which outlives it: the system ends the process together with that thread,
-/// however that comes about.
+/// It stays on the thread that started it. On Linux the system ends the process when that thread ends, so that no worker
+/// outlives its parent.
 ///
 /// ```compile_fail,E0277
 /// fn sent_to_another_thread<T: Send>() {}
@@ -104,6 +109,8 @@ pub struct Worker {
     process: Process,
     conversation: Conversation,
     owner: Owner,
+    /// Not `Send`: see above.
+    on_its_thread: PhantomData<*const ()>,
 }
 
 /// What came of asking a worker for a key.
@@ -112,7 +119,7 @@ pub enum Asked<T> {
     Answered(Outcome<T>, Worker),
     /// The worker was lost over this key.
     Lost(KeyError),
-    /// The worker was lost, and the key had no part in that: another may be asked.
+    /// The worker was lost, and the key had no part in that: another worker may be asked.
     Untouched(SpawnError),
 }
 
@@ -147,7 +154,8 @@ impl Worker {
             _ => SpawnError::System(error),
         })?;
         let channel = Channel::new(ours, process.death(), Some(stderr));
-        Ok(Worker { process, conversation: Conversation::new(channel), owner: Owner::here() })
+        let conversation = Conversation::new(channel);
+        Ok(Worker { process, conversation, owner: Owner::here(), on_its_thread: PhantomData })
     }
 
     /// The process.
@@ -160,29 +168,32 @@ impl Worker {
         self.conversation.answered
     }
 
-    /// Waits for its hello, if that has not come yet.
+    /// Waits until it is ready: until it has said hello.
     ///
     /// # Errors
     ///
     /// When it ends first, says something else, or says nothing for ten seconds. It is gone then.
-    pub fn greeted(mut self) -> Result<Self, SpawnError> {
+    pub fn ready(mut self) -> Result<Self, SpawnError> {
         match self.conversation.hear_hello() {
             Ok(()) => Ok(self),
             Err(error) => Err(self.lost(error).of_no_key()),
         }
     }
 
-    /// Waits until `bell` can be read, and passes on what the worker prints meanwhile. Nothing if the worker has ended, or
+    /// Waits until `wake` can be read, and passes on what the worker prints meanwhile. Nothing if the worker has ended, or
     /// said what it was not asked for: it is gone then.
-    pub fn rest(mut self, bell: &PipeReader) -> Option<Self> {
-        self.conversation.channel.rest(bell).then_some(self)
+    pub(crate) fn idle_until(mut self, wake: &PipeReader) -> Option<Self> {
+        self.conversation.channel.idle_until(wake).then_some(self)
     }
 
-    /// Expands one key.
+    /// Expands one key. Without a deadline, a worker that is stopped is waited for until somebody lets it go on.
     ///
     /// A panic of the workload's own code, in that process or in this one, is the key's outcome and costs no worker. So
     /// is a lack of memory for the output: a new process may not be had when memory is short.
     pub fn expand<W: Portable>(mut self, load: &Load<W>, index: usize, deadline: Option<Duration>) -> Asked<W::Output> {
+        if !self.owner.is_here() {
+            return Asked::Untouched(SpawnError::Forked);
+        }
         match self.conversation.expand(load, index, deadline) {
             Ok(outcome) => Asked::Answered(outcome, self),
             Err(error) => {
@@ -216,6 +227,7 @@ impl Worker {
                     _ => "was not done in time",
                 }),
             ),
+            ReceiveError::Lost(error @ Broken::System(_)) => (Loss::Failure, error.to_string()),
             error => (Loss::Violation, error.to_string()),
         };
         self.kill();

@@ -18,7 +18,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use rustix::process::{Signal, WaitOptions, getpid, kill_process, wait};
 use serde::{Deserialize, Serialize};
-use worker::{Load, Portable, Raw, SpawnError, Supervisor, Worker};
+use worker::{Load, Parker, Portable, Raw, SpawnError, Supervisor};
 
 /// What a process does instead of its hello.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,7 +73,7 @@ struct Script {
     turns: Vec<Turn>,
 }
 
-/// Passes a hundred times faster than a worker is given up that does not take its key.
+/// A twentieth of the time after which a worker is given up that does not take its key.
 const DEADLINE: Duration = Duration::from_millis(50);
 
 /// What the program must do, in the words of the model.
@@ -171,11 +171,10 @@ fn script() -> impl Strategy<Value = Script> {
     })
 }
 
-/// Runs the keys at one place, one after the other, with processes that live by the scripts in turn. If the worker rests
+/// Runs the keys in one slot, one after the other, with processes that live by the scripts in turn. If the worker rests
 /// between two keys, it is looked at there.
 fn happens(scripts: &[Script], keys: usize, retries: u32, rests: bool) -> Vec<Fate> {
-    let (bell, mut ringer) = worker::pipe().expect("a pipe");
-    ringer.write_all(&[0]).expect("a pipe has room");
+    let (mut parker, mut unparker) = Parker::new().expect("a pipe");
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::write(folder.path().join("scripts"), postcard::to_stdvec(scripts).expect("plain data")).expect("a file");
     let command = WorkerCommand {
@@ -185,13 +184,14 @@ fn happens(scripts: &[Script], keys: usize, retries: u32, rests: bool) -> Vec<Fa
     let supervisor = Supervisor { command, deadline: Some(DEADLINE), retries };
     let workload = Arc::new(Indices(keys));
     let load = Load::new(&workload);
-    let mut place = None;
+    let mut slot = None;
     let mut fates = Vec::new();
     for index in 0..keys {
         if rests {
-            place = place.and_then(|worker: Worker| worker.rest(&bell));
+            unparker.unpark();
+            parker.park(&mut slot);
         }
-        let told = supervisor.staff(&mut place).and_then(|()| supervisor.expand(&mut place, &load, index));
+        let told = supervisor.fill(&mut slot).and_then(|()| supervisor.expand(&mut slot, &load, index));
         let gone = told.is_err();
         fates.push(fate(index, told));
         if gone {
@@ -230,7 +230,7 @@ struct Model<'a> {
 struct Life {
     script: Script,
     turns: std::vec::IntoIter<Turn>,
-    greeted: bool,
+    ready: bool,
     loaded: bool,
     answered: bool,
     /// What it has done after its last answer.
@@ -260,7 +260,7 @@ impl<'a> Model<'a> {
                 .flat_map(|(model, fates)| [rests, false].map(|seen| (model.clone(), fates.clone(), seen)))
                 .map(|(mut model, mut fates, seen)| {
                     let over = fates.last() == Some(&None);
-                    let fate = if over { None } else { model.staff(seen).and_then(|()| model.key(retries)) };
+                    let fate = if over { None } else { model.fill(seen).and_then(|()| model.key(retries)) };
                     fates.push(fate);
                     (model, fates)
                 })
@@ -270,20 +270,20 @@ impl<'a> Model<'a> {
         courses.into_iter().map(|(_, fates)| told(fates)).collect()
     }
 
-    fn hire(&mut self) -> Life {
+    fn spawn(&mut self) -> Life {
         let perfect = Script { start: Start::Hello, loading: Loading::Load, turns: Vec::new() };
         let script = self.scripts.next().cloned().unwrap_or(perfect);
         let turns = script.turns.clone().into_iter();
-        Life { script, turns, greeted: false, loaded: false, answered: false, lapsed: None }
+        Life { script, turns, ready: false, loaded: false, answered: false, lapsed: None }
     }
 
     /// A worker that has said hello; nothing if there is none to be had.
-    fn staff(&mut self, seen: bool) -> Option<()> {
+    fn fill(&mut self, seen: bool) -> Option<()> {
         // One that is stopped looks like one that waits.
         self.worker = self.worker.take().filter(|life| !seen || matches!(life.lapsed, None | Some(Lapse::Stop)));
         for _ in 0..3 {
-            let mut life = self.worker.take().unwrap_or_else(|| self.hire());
-            match life.greet() {
+            let mut life = self.worker.take().unwrap_or_else(|| self.spawn());
+            match life.start() {
                 None => {
                     self.worker = Some(life);
                     return Some(());
@@ -298,7 +298,7 @@ impl<'a> Model<'a> {
     fn key(&mut self, mut retries: u32) -> Option<Fate> {
         let (mut starts, mut death) = (3, None);
         loop {
-            let mut life = self.worker.take().unwrap_or_else(|| self.hire());
+            let mut life = self.worker.take().unwrap_or_else(|| self.spawn());
             let fresh = !life.answered;
             match life.ask(&mut self.refused) {
                 Told::Fate(fate) => {
@@ -324,11 +324,11 @@ impl<'a> Model<'a> {
 
 impl Life {
     /// Nothing if it has said hello; if not, whether another may.
-    fn greet(&mut self) -> Option<bool> {
+    fn start(&mut self) -> Option<bool> {
         match self.script.start {
-            _ if self.greeted => None,
+            _ if self.ready => None,
             Start::Hello => {
-                self.greeted = true;
+                self.ready = true;
                 None
             }
             Start::Die => Some(true),
@@ -343,7 +343,7 @@ impl Life {
         if self.lapsed.is_some() {
             return Told::Untouched { by_chance: true };
         }
-        if let Some(by_chance) = self.greet() {
+        if let Some(by_chance) = self.start() {
             return Told::Untouched { by_chance };
         }
         match self.script.loading {

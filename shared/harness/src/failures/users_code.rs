@@ -6,7 +6,7 @@ use super::*;
 pub fn p23_a_panic_beside_the_key_is_its_failure_alone<S: Subject>(binary: &Binary) {
     for (kind, told) in [
         (FaultKind::PanicSending, "panicked: a fault where the output is sent"),
-        (FaultKind::TooLong, "its output could not be sent: "),
+        (FaultKind::TooLong, "its output could not cross: "),
         (FaultKind::PanicLimiting, "panicked: a fault in the limit of key"),
         (FaultKind::PanicReceiving, "panicked: a fault in the parent of key"),
         (FaultKind::PanicDecoding, "panicked: in the parent: a fault where the output is decoded"),
