@@ -13,7 +13,7 @@ run() { echo "+ $*" && env CARGO_TARGET_DIR="$out/$stage" "$@"; }
 sanitized() { run "${stage^^}_OPTIONS=handle_segv=0:allocator_may_return_null=1:log_path=$out/$stage.report:$2" \
     "RUSTFLAGS=-Zsanitizer=$1" cargo +nightly test --locked --no-fail-fast --target="$host" "${@:3}"; }
 perform() { case $stage in
-    # Miri has no madvise and no end of memory. A case of a property takes it seconds. One test leaks on purpose.
+    # Miri has no madvise, no end of memory and no sockets. A case of a property takes it seconds. One test leaks on purpose.
     miri) run PROPTEST_CASES=4 MIRIFLAGS=-Zmiri-disable-isolation "RUSTFLAGS=$([[ $host != x86_64* ]] ||
         echo -Ctarget-feature=+avx2,+avx512f,+avx512dq,+avx512vl)" cargo +nightly miri test --locked -p=kernel --lib -- \
         --skip=blocks_of_every_size --skip=no_memory_is_an_error --skip=payload_that_panics_in_drop ;;

@@ -17,9 +17,8 @@ esac
 # A fault that aborts leaves no core, and a breach is told without a backtrace.
 ulimit -c 0
 export RUST_BACKTRACE=0
-mapfile -t programs < <(cargo test --release --locked --no-run --test soak --message-format=json |
-    sed -n '/"kind":\["test"\]/s/.*"executable":"\([^"]*\)".*/\1/p')
-[ "${#programs[@]}" -gt 0 ] || { echo "scripts/soak.sh: nothing was built" >&2; exit 1; }
+built=$(cargo test --release --locked --no-run --test soak --message-format=json-render-diagnostics)
+mapfile -t programs < <(sed -n '/"kind":\["test"\]/s/.*"executable":"\([^"]*\)".*/\1/p' <<<"$built")
 status=0 running=()
 stop() { for pid in "${running[@]}"; do kill -INT "$pid" 2>/dev/null || true; done; }
 trap 'status=130; stop' INT TERM

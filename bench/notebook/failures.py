@@ -1017,15 +1017,18 @@ def watch_fanout(one: Scenario, program: Path, limit: float) -> dict[str, Any]:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         fault.before()
 
-    child = subprocess.Popen(
-        fanouts_command(program, fault.flags),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        preexec_fn=prepare,
-    )
+    try:
+        child = subprocess.Popen(
+            fanouts_command(program, fault.flags),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            preexec_fn=prepare,
+        )
+    except subprocess.SubprocessError:
+        return {**identity(one), **told, "outcome": NOT_HIDDEN}
     try:
         if fault.signal or one.id == "P16":
             # A worker's own worker threads are no processes: what is there beside the parent are workers.

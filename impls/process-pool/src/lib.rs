@@ -19,7 +19,7 @@ use std::time::Duration;
 use worker::{Load, Owner, Parker, SpawnError, Supervisor, Taken, Unparker, Worker};
 
 pub use kernel::{Context, Exit, KeyError, Outcome, Runs, Stage, StartError, Strategy, WorkerCommand, Workload};
-pub use worker::{Answer, Body, Codec, Portable, Postcard, Raw, ReceiveError, job, serve};
+pub use worker::{Answer, Body, Broken, Codec, Portable, Postcard, Raw, ReceiveError, job, serve};
 
 /// A pool of worker processes. Dropping it ends them.
 pub struct ProcessPool {

@@ -10,7 +10,7 @@ use sysinfo::{MemoryRefreshKind, ProcessRefreshKind, ProcessesToUpdate, RefreshK
 /// The outputs would not fit.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the outputs of --keys and --count need {} of memory{}, and {} are available",
+    "the outputs of --keys and --count need {} of memory{}, but only {} are available",
     Size(*.needed), Copies(*.copies), Size(*.available)
 )]
 pub(crate) struct TooLarge {
@@ -72,7 +72,7 @@ impl fmt::Display for Copies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             0 => Ok(()),
-            copies => write!(f, ", {} of it for what the worker processes hold while they send", Size(copies)),
+            copies => write!(f, " ({} of it in the worker processes)", Size(copies)),
         }
     }
 }
@@ -111,6 +111,7 @@ mod tests {
         assert!(available > 1 << 20, "{available}");
         assert!(available < 1 << 60, "{available}");
     }
+
     #[test]
     fn no_job_is_refused_for_memory_that_nobody_tells_of() {
         assert_eq!(told(0, 0, None), u128::MAX);
@@ -131,10 +132,13 @@ mod tests {
         assert!(fits(&fill, 0, whole + 1_000).is_ok());
         assert!(fits(&fill, 5, 2 * whole + 1_000).is_ok());
         let told = fits(&fill, 1, whole + 1_000).unwrap_err().to_string();
-        let expected = "the outputs of --keys and --count need 60.0 MB of memory, 20.0 MB of it for what the worker \
-                        processes hold while they send, and 40.0 MB are available";
+        let expected = "the outputs of --keys and --count need 60.0 MB of memory (20.0 MB of it in the worker \
+                        processes), but only 40.0 MB are available";
         assert_eq!(told, expected);
         let told = fits(&fill, 1, 1_000).unwrap_err().to_string();
-        assert!(told.starts_with("the outputs of --keys and --count need 40.0 MB of memory, and 1.0 kB are"), "{told}");
+        assert!(
+            told.starts_with("the outputs of --keys and --count need 40.0 MB of memory, but only 1.0 kB are"),
+            "{told}"
+        );
     }
 }

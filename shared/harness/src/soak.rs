@@ -81,6 +81,9 @@ const SETTLING: u64 = 20;
 /// a thousandth of them exceeds this bound within half an hour.
 const MEMORY_SLACK: u64 = 64 << 10;
 
+/// How many workers are lost at their start before a slot gives up.
+const LOST_STARTS: u64 = 3;
+
 /// What a key with a fault comes to where nothing else strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Must {
@@ -455,9 +458,11 @@ impl Plan {
         let starved = self.attack.spare_descriptors.is_some();
         let disturbed = starved || hits.kills > 0;
         let allowed = match outcome {
-            // A fault that struck once is gone when its key is tried again: after its own death, or another.
+            // A fault that struck once is gone when its key is tried again: after its own death, or another, or when its
+            // worker was given up for what an earlier key had left on the channel.
             Ok(output) => {
-                let again = once && (matches!(must, Must::Die(_)) || disturbed);
+                let misled = self.faults.iter().any(|fault| fault.key < key && says_more(fault.kind));
+                let again = once && (matches!(must, Must::Die(_)) || disturbed || misled);
                 (must == Must::ComeBack || again) && is_right(faulty, key, output)
             }
             // Two tries, so two deaths; one may be the key's own, or the second process refused.
@@ -467,7 +472,7 @@ impl Plan {
                 by_fault || (*exit == Exit::Signal(9) && hits.kills >= enough)
             }
             Err(KeyError::TimedOut { deadline }) => must == Must::TimeOut && Some(*deadline) == self.deadline,
-            Err(KeyError::NotStarted(error)) => hits.kills > 0 || (starved && tells_of_descriptors(error)),
+            Err(KeyError::NotStarted(error)) => hits.kills >= LOST_STARTS || (starved && tells_of_descriptors(error)),
             Err(error @ (KeyError::Panicked { .. } | KeyError::NotCrossed { .. })) => {
                 matches!(must, Must::Tell(words) if error.to_string().contains(words))
             }
@@ -494,6 +499,10 @@ impl fmt::Display for Plan {
         })?;
         f.write_str(" ]")
     }
+}
+
+fn says_more(kind: FaultKind) -> bool {
+    matches!(kind, FaultKind::SendTwice | FaultKind::SendGarbage)
 }
 
 /// Whether these are the key's bytes.

@@ -53,7 +53,7 @@ pub enum KeyError {
         violation: String,
     },
 
-    /// The key's output was there, and could not cross from its process.
+    /// The key's output was there, and could not be sent to this process or decoded here.
     #[error("its output could not cross: {reason}")]
     NotCrossed {
         /// Why: it has more bytes than the workload's limit, cannot be serialised there, or cannot be deserialised here.
@@ -127,7 +127,7 @@ impl fmt::Display for Exit {
         // The numbers that x86-64 and aarch64 share, on Linux and macOS; others differ between the two.
         let name = match *self {
             Exit::Code(code) => return write!(f, "exited with status {code}"),
-            Exit::Unknown => return write!(f, "ended, how is not known,"),
+            Exit::Unknown => return write!(f, "ended in an unknown way"),
             Exit::Signal(signal) => match signal {
                 1 => "SIGHUP",
                 2 => "SIGINT",

@@ -205,7 +205,7 @@ impl Channel {
     /// Waits for the socket, unless `socket` is empty, for the death, and for `wake`, and passes on what the worker says
     /// meanwhile.
     fn poll(&mut self, socket: PollFlags, wake: Option<&PipeReader>, timeout: Option<Duration>) -> io::Result<Ready> {
-        // Over the range of the system's clock is as good as without end.
+        // A timeout beyond the range of the system's clock counts as none.
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         let fds = [
             (!socket.is_empty()).then(|| PollFd::from_borrowed_fd(self.socket.as_fd(), socket)),

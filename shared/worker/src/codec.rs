@@ -208,3 +208,25 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Postcard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `Raw` does with a block, without a channel: for Miri, which knows none.
+    #[test]
+    fn a_block_that_is_filled_as_bytes_has_these_values() {
+        let values = [f64::NAN, -0.0, 1.5, f64::INFINITY];
+        let mut block: Vec<f64> = Vec::with_capacity(values.len() + 1);
+        let bytes = as_bytes(&mut block.spare_capacity_mut()[..values.len()]);
+        for (to, from) in bytes.iter_mut().zip(bytemuck::cast_slice::<f64, u8>(&values)) {
+            to.write(*from);
+        }
+        // SAFETY: all bytes of them were written.
+        #[expect(unsafe_code, reason = "as in `Raw`")]
+        unsafe {
+            block.set_len(values.len());
+        }
+        assert_eq!(block.iter().map(|value| value.to_bits()).collect::<Vec<_>>(), values.map(f64::to_bits));
+    }
+}

@@ -16,7 +16,7 @@ use crate::state::State;
 /// error: without it, a program that does not know it should be a worker would be waited for as long as it runs. Hard
 /// coded, since no job's size has a part in it: a start takes about a millisecond. Ten seconds are four orders of
 /// magnitude above that, for a machine that swaps.
-const HELLO_PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const HELLO_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Bounds the time in which a worker takes the key that it was sent, where keys have a deadline: the larger of the two.
 /// It has nothing else to do then, and needs some microseconds; one that does not was stopped, or the machine is
@@ -184,8 +184,11 @@ impl Conversation {
     fn output<W: Portable>(&mut self) -> Result<Outcome<W::Output>, ReceiveError> {
         let body = Body { channel: &mut self.channel };
         let received = caught(|| W::Codec::receive(body));
+        if let Ok(Err(lost @ ReceiveError::Lost(_))) = received {
+            return Err(lost);
+        }
         let left = self.channel.left;
-        // If the worker is lost, this is where it shows, whatever the codec made of that.
+        // If the codec overlooked that its worker is lost, it shows here.
         self.channel.skip_rest()?;
         Ok(match received {
             Ok(Ok(output)) if left > 0 => {
@@ -333,6 +336,25 @@ mod tests {
         });
         let heard = listens(&said, Texts).into_iter().map(|heard| heard.unwrap().unwrap());
         assert_eq!(heard.collect::<Vec<_>>(), (0..KEYS).map(|index| Texts.expand(index)).collect::<Vec<_>>());
+    }
+
+    /// What the fuzzer begins with.
+    #[test]
+    fn the_seeds_of_the_fuzzer_are_heard_as_they_should_be() {
+        let told = |said: &[u8]| {
+            let heard = listens(said, Texts).into_iter();
+            heard.map(|outcome| outcome.unwrap().map_err(|error| error.to_string())).collect::<Vec<_>>()
+        };
+        let right = (0..KEYS).map(|index| Ok(Texts.expand(index))).collect::<Vec<_>>();
+        assert_eq!(told(include_bytes!("../../../fuzz/seeds/texts")), right);
+        let failures = told(include_bytes!("../../../fuzz/seeds/failures"));
+        assert_eq!(failures[0], Err(String::from("panicked: panic")));
+        assert_eq!(failures[1], Err(String::from("its output could not cross: unsent")));
+        assert_eq!(failures[2..], right[2..]);
+        let refused = told(include_bytes!("../../../fuzz/seeds/refused"));
+        assert_eq!(refused, vec![Err(String::from("could not be started: no")); KEYS]);
+        let fill = listens(include_bytes!("../../../fuzz/seeds/fill"), fill());
+        assert!(fill.into_iter().all(|outcome| outcome.unwrap().unwrap() == vec![0.0; 100]));
     }
 
     /// The outcomes of keys whose codec does what it likes with answers of 50,000 bytes.

@@ -15,13 +15,8 @@ static HELD: Mutex<(usize, Vec<File>)> = Mutex::new((0, Vec::new()));
 impl StandardHeld {
     pub(crate) fn new() -> io::Result<Self> {
         let mut held = held();
-        while held.0 == 0 {
-            let null =
-                File::options().read(true).write(true).open("/dev/null").map_err(|error| of("/dev/null", error))?;
-            if null.as_raw_fd() > 2 {
-                break;
-            }
-            held.1.push(null);
+        if held.0 == 0 {
+            held.1 = open_standard()?;
         }
         held.0 += 1;
         Ok(StandardHeld(()))
@@ -35,6 +30,18 @@ impl Drop for StandardHeld {
         if held.0 == 0 {
             held.1.clear();
         }
+    }
+}
+
+/// A file for each of 0, 1 and 2 that is closed.
+fn open_standard() -> io::Result<Vec<File>> {
+    let mut files = Vec::new();
+    loop {
+        let null = File::options().read(true).write(true).open("/dev/null").map_err(|error| of("/dev/null", error))?;
+        if null.as_raw_fd() > 2 {
+            return Ok(files);
+        }
+        files.push(null);
     }
 }
 

@@ -54,23 +54,24 @@
 //! |---|---|---|---|---|
 //! | spawned | the parent has started the process | `hello`: ready, or loading if a workload was sent ahead | 10 s | no key is |
 //! | ready | it has said hello | the parent sends a workload: loading | | no key is |
-//! | loading | it is ready, and was sent a workload | `loaded`, or `refused`, and a key is sent with either: asked | 10 s and 1 µs a byte, if there is a deadline | no key is |
-//! | asked | it was sent a key | `taken`: computing; or `refused`: idle, and every key of the workload fails at once | the deadline, or 1 s if that is more; without one, for ever | no key is |
+//! | loading | it is ready, and was sent a workload | `loaded` or `refused`; the key was sent right behind the workload: asked | 10 s and 1 µs a byte, if there is a deadline | no key is |
+//! | asked | it was sent a key | `taken`: computing; or `refused`: idle, and every key of the workload fails at once | the larger of the deadline and 1 s; without a deadline, no limit | no key is |
 //! | computing | it has taken the key | the answer begins: sending | the deadline | the key is `Died`, `TimedOut` or `Protocol` |
 //! | sending | its answer has begun | the answer is whole: idle | what is left of the deadline | as in computing |
 //! | idle | its answer is whole | the parent sends a key: asked; or another workload: loading | | no key is |
 //!
 //! - The process group of a lost worker is killed, and its status taken. So it is when a [`Worker`] is dropped.
-//! - If no key is lost, another worker is asked ([`Asked::Untouched`]), as if nothing had been. A slot gives up when three
-//!   fresh workers in a row are lost so, or one that never was ready and did not end by a signal: the next would be no
-//!   worker either.
-//! - A violation by a worker that has answered a key loses no key in any state: what an earlier key has left on the channel
-//!   may have spoken, such as a process with a copy of it.
+//! - If no key is lost, another worker is asked ([`Asked::Untouched`]). A slot gives up after three such fresh workers in a
+//!   row. It gives up after one that exited, stayed silent or said something else before it was ready: the next would do
+//!   the same.
+//! - A violation by a worker that has answered a key loses no key in any state. The bytes may come from what an earlier key
+//!   left behind, such as a process that holds a copy of the channel. The key is then run again, though its worker may have
+//!   run it.
 //! - A key that died with its worker is tried again, as often as [`Supervisor::retries`] says.
 //! - Time runs while the parent does. A parent that was stopped looks at what has come before it gives a worker up.
 //!
-//! `tests/model.rs` plays all of this at random with real processes, except for waits of ten seconds, and compares what
-//! becomes of the keys with this table.
+//! `tests/model.rs` has real processes do at random what the table speaks of, and compares what becomes of the keys. It has
+//! one workload and always a deadline, and leaves out waits of ten seconds.
 //!
 //! # Limits
 //!
@@ -83,7 +84,7 @@
 //! - Ctrl-C and Ctrl-Z at a terminal reach the parent and not the workers, which are in process groups of their own. While
 //!   the parent is stopped they finish their keys.
 //! - Without a deadline, a worker that is stopped is waited for until somebody lets it go on. With one, a stopped worker
-//!   that is to load another workload is waited for for ten seconds.
+//!   that must load another workload is given ten seconds.
 //! - A stderr that nobody reads holds up what writes to it, and so the parent, who passes on what workers print.
 //! - If this program ignores SIGCHLD, or waits for all children somewhere else, it is not known how a worker ended, and what
 //!   its keys have started is not ended.

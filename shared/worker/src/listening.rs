@@ -1,4 +1,4 @@
-//! A parent that hears what was written down before: what the tests and the fuzzer have in common.
+//! A parent that reads a recorded conversation. The tests and the fuzzer share it.
 
 use std::io::Write;
 use std::net::Shutdown;

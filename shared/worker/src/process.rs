@@ -63,13 +63,16 @@ impl Process {
             return exit;
         }
         // As long as its status was not taken, nobody else can have its id, as a process or as a group.
-        if self.life() != Life::Gone {
+        let life = self.life();
+        if life != Life::Gone {
             let group = Pid::from_child(&self.child);
             // Each fails when there is nobody: also the process itself may have left its group.
             let _already_gone = kill_process_group(group, Signal::KILL);
             let _already_gone = self.signal(Signal::KILL);
         }
-        *self.exit.insert(self.child.wait().map_or(Exit::Unknown, exit))
+        // By its id, which is another's if something else took the status.
+        let exit = if life == Life::Gone { Exit::Unknown } else { self.child.wait().map_or(Exit::Unknown, exit) };
+        *self.exit.insert(exit)
     }
 
     fn life(&self) -> Life {

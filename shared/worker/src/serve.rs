@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::mem::ManuallyDrop;
 use std::os::unix::net::UnixStream;
 use std::thread;
 
@@ -66,7 +67,8 @@ fn run(jobs: &[Served], parent: Pid) -> io::Result<()> {
     let channel = take_channel()?;
     close_inherited()?;
     end_with(&channel, parent)?;
-    let mut port = Port::new(channel);
+    // It is closed by the end of the process. A key may have closed it before, and std's debug builds abort over that.
+    let mut port = ManuallyDrop::new(Port::new(channel));
     port.say_hello()?;
     let mut request = port.next()?;
     while let Some((call, asked)) = request {
@@ -77,19 +79,25 @@ fn run(jobs: &[Served], parent: Pid) -> io::Result<()> {
         let ((build_id, name), encoded): ((u128, String), _) =
             postcard::take_from_bytes(&bytes).map_err(io::Error::other)?;
         let start = bytes.len() - encoded.len();
-        request = if let Some(job) = jobs.iter().find(|job| job.name == name && job.build_id == build_id) {
-            (job.keys)(&mut port, call, Message { bytes, start })?
-        } else {
-            drop(bytes);
-            let reason = if jobs.iter().any(|job| job.name == name) {
-                format!("the worker has another build of `{name}` than its parent")
-            } else {
-                format!("the worker's `main` does not serve `{name}`: give it to `serve`")
-            };
-            refuse(&mut port, call, &reason)?
+        request = match find(jobs, &name, build_id) {
+            Ok(job) => (job.keys)(&mut port, call, Message { bytes, start })?,
+            Err(reason) => {
+                drop(bytes);
+                refuse(&mut port, call, &reason)?
+            }
         };
     }
     Ok(())
+}
+
+/// The entry of a workload. If there is none, why.
+fn find<'a>(jobs: &'a [Served], name: &str, build_id: u128) -> Result<&'a Served, String> {
+    let mut of_that_name = jobs.iter().filter(|job| job.name == name).peekable();
+    if of_that_name.peek().is_none() {
+        return Err(format!("the worker's `main` does not serve `{name}`: give it to `serve`"));
+    }
+    let another = || format!("the worker has another build of `{name}` than its parent");
+    of_that_name.find(|job| job.build_id == build_id).ok_or_else(another)
 }
 
 /// Expands keys of the workload in `message`. Gives back the first request that is for no key of it; nothing at the end.
@@ -230,4 +238,21 @@ fn end_with_channel(channel: UnixStream) -> io::Result<()> {
         let _never_fails = kill_process(getpid(), Signal::KILL);
     })?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use kernel::{Fill, Sum};
+
+    use super::*;
+
+    #[test]
+    fn a_workload_is_found_by_its_name_and_build_also_where_two_have_one_name() {
+        let namesake = Served { name: Sum::NAME, ..job::<Fill>() };
+        let jobs = [namesake, job::<Sum>()];
+        let found = find(&jobs, Sum::NAME, build_id::<Sum>()).unwrap_or_else(|reason| panic!("{reason}"));
+        assert_eq!(found.build_id, build_id::<Sum>());
+        assert!(find(&jobs, Sum::NAME, 7).is_err_and(|reason| reason.contains("another build of `sum`")));
+        assert!(find(&jobs, Fill::NAME, 7).is_err_and(|reason| reason.contains("does not serve `fill`")));
+    }
 }

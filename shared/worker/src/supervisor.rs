@@ -1,4 +1,4 @@
-//! Who reslots workers, and how often a key is tried.
+//! Replaces workers, and decides how often a key is tried.
 
 use std::iter;
 use std::time::Duration;
@@ -92,6 +92,8 @@ impl Supervisor {
                 Asked::Lost(error @ KeyError::Died { .. }) if retries > 0 => {
                     retries -= 1;
                     *death = Some(error);
+                    // That one was no loss at the start.
+                    starts = Starts(STARTS);
                 }
                 Asked::Lost(error) => return Ok(Err(error)),
                 Asked::Untouched(error) if fresh => starts.failed(error)?,

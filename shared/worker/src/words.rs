@@ -10,8 +10,11 @@ const TAIL: usize = 4096;
 /// How many of the last lines an error shows. A failed `assert_eq!` has four.
 const LINES: usize = 4;
 
-/// The line that begins a backtrace. Frames follow it, and a note.
+/// The line that begins a backtrace. Frames follow it.
 const BACKTRACE: &str = "stack backtrace:";
+
+/// What std's panic hook writes last, with a backtrace and without.
+const NOTES: [&str; 2] = ["note: Some details are omitted", "note: run with `RUST_BACKTRACE"];
 
 /// Passed on to this process's stderr, the end of it kept.
 pub(crate) struct Words {
@@ -64,7 +67,8 @@ impl Words {
     /// The last lines, as one; not those of a backtrace, which would be all.
     pub(crate) fn last(&self) -> String {
         let text = without_frames(&String::from_utf8_lossy(&self.tail));
-        let tells = |line: &&str| !line.is_empty() && *line != BACKTRACE && !line.starts_with("note: ");
+        let is_advice = |line: &str| NOTES.iter().any(|note| line.starts_with(note));
+        let tells = |line: &&str| !line.is_empty() && *line != BACKTRACE && !is_advice(line);
         let lines: Vec<&str> = text.lines().map(str::trim).filter(tells).collect();
         lines[lines.len().saturating_sub(LINES)..].join(" | ")
     }
@@ -102,6 +106,11 @@ mod tests {
 
     fn last(said: &str) -> String {
         Words { pipe: None, tail: said.as_bytes().to_vec() }.last()
+    }
+
+    #[test]
+    fn a_programs_own_note_is_told() {
+        assert_eq!(last("note: the licence expired\n"), "note: the licence expired");
     }
 
     #[test]

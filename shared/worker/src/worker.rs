@@ -9,10 +9,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use kernel::{Exit, KeyError, Outcome, Stage, WorkerCommand};
+use rustix::io::Errno;
 
 use crate::channel::{Broken, Channel};
 use crate::codec::ReceiveError;
-use crate::conversation::Conversation;
+use crate::conversation::{Conversation, HELLO_PATIENCE};
 use crate::descriptors::StandardHeld;
 use crate::load::Load;
 use crate::portable::Portable;
@@ -48,8 +49,9 @@ pub enum SpawnError {
     /// This process was forked from the one that started the worker.
     #[error("this process was forked from the one that started the workers, and they are not its own")]
     Forked,
-    /// The process was lost, and no key with it: it had taken none, or what an earlier key had left spoke for it.
-    #[error("{}", lost(*.pid, .what, *.stage, .stderr))]
+    /// The process was lost, and the key had no part in it: it had not taken the key, or what came was left by an earlier
+    /// one.
+    #[error("{}", lost(*.pid, .what, *.stage, *.exit, .stderr))]
     Lost {
         /// The process.
         pid: u32,
@@ -68,11 +70,12 @@ fn hint(program: &str) -> &'static str {
     if program.starts_with("/proc/") { "; a worker is this program again, found by way of /proc" } else { "" }
 }
 
-fn lost(pid: u32, what: &str, stage: Stage, stderr: &str) -> String {
+fn lost(pid: u32, what: &str, stage: Stage, exit: Option<Exit>, stderr: &str) -> String {
     let words = if stderr.is_empty() { String::new() } else { format!(" Its last words: {stderr}") };
+    // A worker that gives up says so itself, and one that a signal ended may have been one.
+    let may_be_none = !stderr.contains(ARGUMENT) && !matches!(exit, Some(Exit::Signal(_) | Exit::Unknown));
     match stage {
-        // A worker that gives up says so itself.
-        Stage::Starting if !stderr.contains(ARGUMENT) => {
+        Stage::Starting if may_be_none => {
             format!("process {pid} {what} and was no worker; does its `main` begin with `worker::serve`?{words}")
         }
         stage => format!("worker process {pid} {what} while {stage}.{words}"),
@@ -119,7 +122,8 @@ pub enum Asked<T> {
     Answered(Outcome<T>, Worker),
     /// The worker was lost over this key.
     Lost(KeyError),
-    /// The worker was lost, and the key had no part in that: another worker may be asked.
+    /// The worker was lost, and the key had no part in that: another worker may be asked. The key's code may have run
+    /// already, if what an earlier key left on the channel was heard in its worker's place.
     Untouched(SpawnError),
 }
 
@@ -147,24 +151,21 @@ impl Worker {
             .stdin(OwnedFd::from(theirs))
             .stdout(theirs_out.try_clone()?)
             .stderr(theirs_out);
-        let process = Process::spawn(&mut start).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => {
-                SpawnError::Program { program: command.program.display().to_string(), error }
-            }
-            _ => SpawnError::System(error),
+        let process = Process::spawn(&mut start).map_err(|error| match Errno::from_io_error(&error) {
+            Some(Errno::AGAIN | Errno::NOMEM | Errno::MFILE | Errno::NFILE) => SpawnError::System(error),
+            _ => SpawnError::Program { program: command.program.display().to_string(), error },
         })?;
         let channel = Channel::new(ours, process.death(), Some(stderr));
         let conversation = Conversation::new(channel);
         Ok(Worker { process, conversation, owner: Owner::here(), on_its_thread: PhantomData })
     }
 
-    /// The process.
-    pub fn pid(&self) -> u32 {
+    fn pid(&self) -> u32 {
         self.process.id()
     }
 
     /// Whether it has answered a key.
-    pub fn has_answered(&self) -> bool {
+    pub(crate) fn has_answered(&self) -> bool {
         self.conversation.answered
     }
 
@@ -220,13 +221,13 @@ impl Worker {
                     None => (Loss::Violation, String::from("it closed its channel and lived on")),
                 }
             }
-            ReceiveError::Lost(Broken::Overdue) => (
-                Loss::Overdue,
-                String::from(match state {
-                    State::Spawned => "said nothing for 10s",
-                    _ => "was not done in time",
-                }),
-            ),
+            ReceiveError::Lost(Broken::Overdue) => {
+                let what = match state {
+                    State::Spawned => format!("said nothing for {HELLO_PATIENCE:?}"),
+                    _ => String::from("was not done in time"),
+                };
+                (Loss::Overdue, what)
+            }
             ReceiveError::Lost(error @ Broken::System(_)) => (Loss::Failure, error.to_string()),
             error => (Loss::Violation, error.to_string()),
         };

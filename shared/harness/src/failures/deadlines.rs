@@ -36,7 +36,7 @@ pub fn p05_seven_stopped_workers_are_dropped_within_a_second<S: Subject>(binary:
 
 /// Not how long the workload takes to be sent, nor to be decoded.
 pub fn p05_a_deadline_counts_nothing_but_the_key<S: Subject>(binary: &Binary) {
-    let context = binary.context(2).with_deadline(Some(Duration::from_millis(200)));
+    let context = binary.context(2).with_deadline(Some(Duration::from_secs(1)));
     clean_after(&context, |strategy: &mut S| {
         let slow = of(4, 10, vec![fault(0, FaultKind::SlowLoading)]);
         for faulty in [slow, large(8)] {

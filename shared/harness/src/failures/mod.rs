@@ -1,8 +1,9 @@
 //! What strategies that run keys in processes survive, one function each. [`failures!`](crate::failures!) owns the list
 //! and makes one `#[test]` of each, in a process of its own.
 //!
-//! After every scenario the strategy is clean: the next batch is right, and once it is dropped, no child, no thread, no
-//! descriptor and no file is left that was not there before.
+//! Where a scenario is about a strategy that goes on, it is clean after it: the next batch is right, and once it is
+//! dropped, no child, no thread, no descriptor and no file is left that was not there before. Where it is about the end of
+//! a program, no process is left.
 
 mod deadlines;
 mod deaths;
@@ -199,12 +200,6 @@ fn right_but(faulty: &Faulty, outcomes: Vec<Outcome<Struck>>, struck: &[usize]) 
             outcome => panic!("key {key}: {:?}", outcome.map(|output| output.block.len())),
         }
     }
-}
-
-/// That the same is true of keys that are allowed to fail, if they did not.
-fn right_or_failed(faulty: &Faulty, outcomes: Vec<Outcome<Struck>>, struck: &[usize]) {
-    let failed: Vec<_> = struck.iter().copied().filter(|&key| outcomes[key].is_err()).collect();
-    right_but(faulty, outcomes, &failed);
 }
 
 /// What the worker wrote last, if it died so.

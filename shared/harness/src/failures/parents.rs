@@ -126,8 +126,8 @@ pub fn p14_a_hundred_starts_and_drops_leave_nothing<S: Subject>(binary: &Binary)
             agrees(&mut strategy, Sum(job(2, 10, Skew::Uniform)));
             drop(strategy);
         }
-        // Compared without a wait: what Drop leaves for later must not add up.
-        assert_eq!(Holdings::now(), before);
+        // A thread that was waited for may be listed for a moment more. What adds up over a hundred is not gone then.
+        assert_eq!(settled(&before, Holdings::now), before);
     });
 }
 
@@ -150,7 +150,7 @@ pub fn p14_dropped_by_a_panic_it_leaves_nothing<S: Subject>(binary: &Binary) {
 /// Stopped in a key, or while idle: a signal is the only thing that ends them.
 pub fn p21_stopped_workers_end_with_a_killed_parent<S: Subject>(binary: &Binary) {
     for third in ["stop", "mark"] {
-        rounds_of(5, |round| {
+        rounds(|round| {
             let mut parent = busy(binary, &format!("{third}-{round}"), third, |_| {});
             for worker in live_children(parent.id()) {
                 // One whose key is done may have ended by now.
@@ -178,7 +178,7 @@ pub fn p21_what_a_key_started_ends_with_its_worker<S: Subject>(binary: &Binary) 
         });
     });
     clean_after_orphans(&binary.context(WORKERS), |strategy: &mut S| {
-        rounds_of(5, |round| {
+        rounds(|round| {
             let faulty = of(6, 10, vec![fault(1, FaultKind::LeaveChild).once(&format!("left-{round}"))]);
             let outcomes = thread::scope(|scope| {
                 scope.spawn(|| {
@@ -196,7 +196,7 @@ pub fn p21_what_a_key_started_ends_with_its_worker<S: Subject>(binary: &Binary) 
 /// The workers do. What a key started is a limit where its parent is killed: the system ends the worker, and nobody is
 /// left to end the rest of the worker's group.
 pub fn p21_workers_end_with_a_killed_parent_whose_key_started_something<S: Subject>(binary: &Binary) {
-    rounds_of(5, |round| {
+    rounds(|round| {
         let mut parent = busy(binary, &round.to_string(), "leave-child", |_| {});
         tools_there();
         let workers = live_children(parent.id());
@@ -293,7 +293,7 @@ pub fn p25_a_forked_copy_of_the_program_leaves_its_workers_alone<S: Subject>(bin
     for what in ["exits", "drops", "runs"] {
         clean_after_orphans(&binary.context(1), |_: &mut S| {
             let mut strategy = Some(binary.start::<S>(WORKERS));
-            rounds_of(5, |_| {
+            rounds(|_| {
                 agrees(strategy.as_mut().unwrap(), Fill(job(9, 100, Skew::Uniform)));
                 let workers = live_children(process::id());
                 let child = forked(|| {

@@ -60,8 +60,7 @@ fn forked() -> ForkResult {
     forked.expect("a forked process")
 }
 
-/// Leaves a forked child that writes into the channel. By then the worker computes, sends, has been asked for another
-/// key, or is idle.
+/// Leaves a forked child that writes into the channel a moment later. By then the worker has another key, or is idle.
 pub(super) fn leave_writer() {
     if let ForkResult::Parent { .. } = forked() {
         return;
@@ -75,7 +74,7 @@ pub(super) fn leave_writer() {
     end_by(Signal::KILL)
 }
 
-/// Starts a process that holds the channel open, however that is marked, and outlives this one for half a minute.
+/// Starts a process that holds the channel open, however that is marked, for half a minute.
 #[expect(clippy::zombie_processes, reason = "it outlives the process that should wait for it")]
 pub(super) fn leave_holder() {
     let mut child = Command::new("sleep");

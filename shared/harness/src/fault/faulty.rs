@@ -104,7 +104,6 @@ impl Faulty {
                 Err(error) => panic!("{error}"),
             },
             FaultKind::Fork if is_worker() => acts::fork(),
-            FaultKind::ChildWrites if is_worker() => acts::leave_writer(),
             FaultKind::LeaveChild => {
                 acts::leave_tools();
                 acts::sleep()
@@ -113,6 +112,7 @@ impl Faulty {
             FaultKind::AbortWithPanic => acts::abort_with_panic(),
             FaultKind::SendTwice => return Some(Sending::Twice),
             FaultKind::SendGarbage => return Some(Sending::WithGarbage),
+            FaultKind::ChildWrites => return Some(Sending::ThenChildWrites),
             FaultKind::DieAfter => return Some(Sending::ThenSignal(Signal::KILL)),
             FaultKind::StopAfter => return Some(Sending::ThenSignal(Signal::STOP)),
             FaultKind::PanicDropping => return Some(Sending::ThenPanic),
@@ -121,7 +121,7 @@ impl Faulty {
             FaultKind::PanicDecoding => return Some(Sending::ToPanicWhereItIsReceived),
             FaultKind::LogLater => return Some(Sending::ThenLog(fault.once.clone())),
             // Nothing happens in the key.
-            FaultKind::Fork | FaultKind::ChildWrites | FaultKind::Mark | FaultKind::Specials => {}
+            FaultKind::Fork | FaultKind::Mark | FaultKind::Specials => {}
             FaultKind::PanicReceiving | FaultKind::PanicLimiting => {}
             FaultKind::PanicEncoding | FaultKind::FailEncoding => {}
             FaultKind::PanicLoading | FaultKind::FailLoading => {}
@@ -170,7 +170,7 @@ fn load<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Fault>, D::Err
                 return Err(D::Error::custom("a fault where the workload is loaded"));
             }
             FaultKind::AbortLoading if fault.strikes() => process::abort(),
-            FaultKind::SlowLoading if fault.strikes() => thread::sleep(Duration::from_millis(500)),
+            FaultKind::SlowLoading if fault.strikes() => thread::sleep(Duration::from_millis(1500)),
             _ => {}
         }
     }

@@ -43,7 +43,7 @@ pub enum FaultKind {
     SendTwice,
     /// Sends its output, and bytes that mean nothing after it; on threads, as if there were no fault.
     SendGarbage,
-    /// Leaves a process behind that holds all its descriptors open, and ends by SIGKILL.
+    /// Leaves a process behind that holds the channel open, and ends by SIGKILL.
     KillLeavingChild,
     /// Stops its process by SIGSTOP.
     Stop,
@@ -69,8 +69,8 @@ pub enum FaultKind {
     Specials,
     /// Forks without exec, and both processes return the output; on threads, as if there were no fault.
     Fork,
-    /// Leaves a forked child that writes garbage and a forged answer into the channel a moment later, whatever the
-    /// worker does then; on threads, as if there were no fault.
+    /// Leaves a forked child, when its answer is sent, that writes garbage and a forged answer into the channel a moment
+    /// later, whatever the worker does then; on threads, as if there were no fault.
     ChildWrites,
     /// Ends by SIGKILL right after its complete answer; on threads, as if there were no fault.
     DieAfter,
@@ -96,7 +96,7 @@ pub enum FaultKind {
     FailLoading,
     /// The workload's `Deserialize` calls `abort`, whichever key this is; on threads, as if there were no fault.
     AbortLoading,
-    /// The workload's `Deserialize` takes half a second, whichever key this is; on threads, as if there were no fault.
+    /// The workload's `Deserialize` takes a second and a half, whichever key this is; on threads, as if there were no fault.
     SlowLoading,
     /// Starts a shell that starts a program, as a key does that runs tools, and then sleeps without end.
     LeaveChild,

@@ -32,6 +32,8 @@ pub(super) enum Sending {
     ToPanicWhereItIsReceived,
     /// The process sends itself this signal when all is sent.
     ThenSignal(Signal),
+    /// A forked child writes into the channel when all is sent.
+    ThenChildWrites,
     /// A thread logs when all is sent, and creates the file when it has.
     ThenLog(Option<PathBuf>),
     /// Its `Drop` panics in a worker.
@@ -78,6 +80,11 @@ impl Codec<Struck> for StruckCodec {
             Sending::ThenSignal(signal) => {
                 Raw::send(block, answer)?;
                 acts::signal_itself(*signal);
+                Ok(())
+            }
+            Sending::ThenChildWrites => {
+                Raw::send(block, answer)?;
+                acts::leave_writer();
                 Ok(())
             }
             Sending::ThenLog(file) => {

@@ -1,0 +1,24 @@
+//! A worker that says these bytes and then no more: its parent neither panics nor hangs, and allocates no more than the
+//! workload allows.
+
+#![no_main]
+
+use kernel::{Fill, Job, Parameters};
+use libfuzzer_sys::fuzz_target;
+use worker::listening::{KEYS, Texts, listens};
+
+fuzz_target!(|said: &[u8]| {
+    // As much as a channel holds while nobody reads.
+    let said = &said[..said.len().min(64 << 10)];
+    for heard in listens(said, Texts) {
+        if let Ok(Ok(texts)) = heard {
+            assert!(texts.iter().map(|(text, _)| text.len() + 1).sum::<usize>() <= 800);
+        }
+    }
+    let job = Job::new(Parameters { keys: KEYS, count: 100, ..Parameters::default() }).expect("a small job");
+    for heard in listens(said, Fill(job)) {
+        if let Ok(Ok(block)) = heard {
+            assert!(block.len() <= 100);
+        }
+    }
+});
