@@ -33,8 +33,9 @@ fn sources(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
                 continue;
             }
             let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-            // cargo tags its target folder, whatever it is called.
-            let left_out = hidden || path.join("CACHEDIR.TAG").exists() || relative == Path::new("results");
+            // cargo tags its target folder, whatever it is called, unless that was there before.
+            let is_built = path.join("CACHEDIR.TAG").exists() || relative == Path::new("target");
+            let left_out = hidden || is_built || relative == Path::new("results");
             if !left_out {
                 folders.push(path);
             }
