@@ -13,10 +13,10 @@ run() { echo "+ $*" && env CARGO_TARGET_DIR="$out/$stage" "$@"; }
 sanitized() { run "${stage^^}_OPTIONS=handle_segv=0:allocator_may_return_null=1:log_path=$out/$stage.report:$2" \
     "RUSTFLAGS=-Zsanitizer=$1" cargo +nightly test --locked --no-fail-fast --target="$host" "${@:3}"; }
 perform() { case $stage in
-    # Miri has no madvise, no end of memory and no sockets. A case of a property takes it seconds. One test leaks on purpose.
+    # Miri has no madvise, end of memory, sockets or texts of errors; a case takes it seconds. One test leaks on purpose.
     miri) run PROPTEST_CASES=4 MIRIFLAGS=-Zmiri-disable-isolation "RUSTFLAGS=$([[ $host != x86_64* ]] ||
-        echo -Ctarget-feature=+avx2,+avx512f,+avx512dq,+avx512vl)" cargo +nightly miri test --locked -p=kernel --lib -- \
-        --skip=blocks_of_every_size --skip=no_memory_is_an_error --skip=payload_that_panics_in_drop ;;
+        echo -Ctarget-feature=+avx2,+avx512f,+avx512dq,+avx512vl)" cargo +nightly miri test --locked -p={kernel,worker} \
+        --lib -- --skip={{channel,conversation,port,worker}::tests,blocks_of_every,no_memory_is,payload_that_panics} ;;
     # A process looks for leaks when a worker ends, and stays if that is killed meanwhile: not where workers are killed.
     # p11 bounds an address space; the tool's shadow is larger. agrees starts 16,000 processes.
     asan) sanitized address detect_leaks=1 -p={kernel,worker,process-pool} --lib --test=laws -- \

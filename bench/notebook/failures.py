@@ -345,11 +345,16 @@ def killed_starting(pool: str) -> Answer:
     return text, known - fault_time()
 
 
+def ten_with(key: tuple[Callable[..., Any], Any]) -> list[tuple[Callable[..., Any], Any]]:
+    """Ten keys of which this is key 4; each other takes a twentieth of a second."""
+    return [*[(nap, 0.05)] * 4, key, *[(nap, 0.05)] * 5]
+
+
 def one_of_ten(pool: str, what: str) -> Answer:
-    """The fault in key 4 of 10, on two workers; each other key takes a twentieth of a second."""
+    """The fault in key 4 of 10, on two workers."""
     executor = make(pool, 2)
     warm_up(executor, 2)
-    text, known = lost(submit(executor, [*[(nap, 0.05)] * 4, (strike, what), *[(nap, 0.05)] * 5]))
+    text, known = lost(submit(executor, ten_with((strike, what))))
     return f"{text}; {afterwards(pool, executor)}", known - fault_time() if "fail" in text else None
 
 
@@ -525,7 +530,7 @@ def forked(pool: str, size: int) -> Answer:
 def forked_round(pool: str, size: int) -> None:
     executor = make(pool, 2)
     warm_up(executor, 2)
-    futures = submit(executor, [*[(nap, 0.05)] * 4, (fork, size), *[(nap, 0.05)] * 5])
+    futures = submit(executor, ten_with((fork, size)))
     text, _ = lost(futures)
     if futures[4].exception() is None:
         result = futures[4].result()
@@ -561,7 +566,7 @@ def exit_after(pool: str) -> Answer:
 def stopped_after(pool: str) -> Answer:
     executor = make(pool, 2)
     warm_up(executor, 2)
-    text, _ = lost(submit(executor, [*[(nap, 0.05)] * 4, (strike, "after SIGSTOP"), *[(nap, 0.05)] * 5]))
+    text, _ = lost(submit(executor, ten_with((strike, "after SIGSTOP"))))
     text += f"; the worker {'stays stopped' if any_stopped() else 'is replaced'}"
     note(so_far=f"{text}; shutdown()")
     executor.shutdown()
@@ -604,7 +609,7 @@ def without_stderr(pool: str) -> Answer:
         warm_up(executor, 2)
     except ValueError as error:
         return f"the pool cannot be started: ValueError: {error}", None
-    text, _ = lost(submit(executor, [*[(nap, 0.05)] * 4, (strike, "stderr"), *[(nap, 0.05)] * 5]))
+    text, _ = lost(submit(executor, ten_with((strike, "stderr"))))
     return f"{text}; {afterwards(pool, executor)}", None
 
 
@@ -675,7 +680,7 @@ def unloadable(pool: str) -> Answer:
 def one_unloadable(pool: str) -> Answer:
     executor = make(pool, 2)
     warm_up(executor, 2)
-    text, _ = lost(submit(executor, [*[(nap, 0.05)] * 4, (accept, Unloadable("raise")), *[(nap, 0.05)] * 5]))
+    text, _ = lost(submit(executor, ten_with((accept, Unloadable("raise")))))
     return f"{text}; {afterwards(pool, executor)}", None
 
 

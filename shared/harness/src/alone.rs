@@ -352,6 +352,17 @@ fn processes() -> Vec<(u32, u32, char)> {
     names("/proc").into_iter().filter_map(process).collect()
 }
 
+/// A figure of a process's memory, in kB, by its name in `/proc/PID/status`.
+///
+/// # Panics
+///
+/// If there is no such figure: of a process that is gone, or where there is no `/proc`.
+pub fn memory(process: u32, name: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).expect("a figure");
+    line.split_whitespace().next().and_then(|kilobytes| kilobytes.parse().ok()).expect("a number")
+}
+
 /// What each thread of a process and of its descendants is doing.
 pub fn whereabouts(process: u32) -> String {
     let mut told = String::new();

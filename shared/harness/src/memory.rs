@@ -29,8 +29,8 @@ pub(crate) fn check<W: Verifiable>(workload: &W, processes: usize) -> Result<(),
 fn fits<W: Verifiable>(workload: &W, processes: usize, available: u128) -> Result<(), TooLarge> {
     let slots = workload.keys() as u128 * size_of::<Outcome<<W as Workload>::Output>>() as u128;
     let here = workload.total_size() + slots;
-    // Keys are looked at one by one only where there is room for them.
-    let copies = if here > available { 0 } else { largest(workload, processes) };
+    // Keys are looked at one by one only where it matters.
+    let copies = if processes == 0 || here > available { 0 } else { largest(workload, processes) };
     let needed = here + copies;
     if needed > available { Err(TooLarge { needed, copies, available }) } else { Ok(()) }
 }
@@ -38,7 +38,7 @@ fn fits<W: Verifiable>(workload: &W, processes: usize, available: u128) -> Resul
 /// The bytes of the largest outputs, as many as there are processes: they may all be sent at once.
 fn largest<W: Verifiable>(workload: &W, processes: usize) -> u128 {
     let mut largest = BinaryHeap::new();
-    for index in 0..if processes == 0 { 0 } else { workload.keys() } {
+    for index in 0..workload.keys() {
         largest.push(Reverse(workload.output_size(index)));
         if largest.len() > processes {
             largest.pop();

@@ -629,9 +629,7 @@ fn forget_what_was_said() {
 
 /// This process's resident memory, in kB.
 fn resident() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or_default()
+    alone::memory(process::id(), "VmRSS")
 }
 
 fn since_the_epoch() -> u64 {

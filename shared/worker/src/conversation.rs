@@ -234,7 +234,7 @@ mod tests {
 
     use super::*;
     use crate::codec::Answer;
-    use crate::listening::{KEYS, Texts, listens};
+    use crate::listening::{KEYS, Texts, listens, peak};
     use crate::protocol::{encode_reply, hello};
 
     /// What comes before the answers: the workload is call 1, and key `index` is call `2 + index`.
@@ -254,12 +254,6 @@ mod tests {
 
     fn fill() -> Fill {
         Fill(Job::new(Parameters { keys: KEYS, count: 100, ..Parameters::default() }).unwrap())
-    }
-
-    /// What this process's address space has been at most, in kB; nothing where that is not told.
-    fn peak() -> Option<u64> {
-        let status = std::fs::read_to_string("/proc/self/status").ok()?;
-        status.lines().find_map(|line| line.strip_prefix("VmPeak:")?.split_whitespace().next()?.parse().ok())
     }
 
     /// A worker's whole speech, and then a part of it changed, cut out or cut off: most of what is said is right, so

@@ -37,7 +37,8 @@ impl Drop for StandardHeld {
 fn open_standard() -> io::Result<Vec<File>> {
     let mut files = Vec::new();
     loop {
-        let null = File::options().read(true).write(true).open("/dev/null").map_err(|error| of("/dev/null", error))?;
+        let null =
+            File::options().read(true).write(true).open("/dev/null").map_err(|error| about("/dev/null", error))?;
         if null.as_raw_fd() > 2 {
             return Ok(files);
         }
@@ -50,6 +51,6 @@ fn held() -> MutexGuard<'static, (usize, Vec<File>)> {
 }
 
 /// The error with the file that it is about.
-pub(crate) fn of(file: &str, error: io::Error) -> io::Error {
+pub(crate) fn about(file: &str, error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{file}: {error}"))
 }

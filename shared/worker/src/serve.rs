@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, getpid, getppid, kill_process};
 
 use crate::caught::caught;
 use crate::codec::{Answer, Codec};
-use crate::descriptors::of;
+use crate::descriptors::about;
 use crate::port::Port;
 use crate::portable::{Portable, build_id};
 use crate::protocol::{Kind, Request};
@@ -92,12 +92,13 @@ fn run(jobs: &[Served], parent: Pid) -> io::Result<()> {
 
 /// The entry of a workload. If there is none, why.
 fn find<'a>(jobs: &'a [Served], name: &str, build_id: u128) -> Result<&'a Served, String> {
-    let mut of_that_name = jobs.iter().filter(|job| job.name == name).peekable();
-    if of_that_name.peek().is_none() {
-        return Err(format!("the worker's `main` does not serve `{name}`: give it to `serve`"));
-    }
-    let another = || format!("the worker has another build of `{name}` than its parent");
-    of_that_name.find(|job| job.build_id == build_id).ok_or_else(another)
+    jobs.iter().find(|job| job.name == name && job.build_id == build_id).ok_or_else(|| {
+        if jobs.iter().any(|job| job.name == name) {
+            format!("the worker has another build of `{name}` than its parent")
+        } else {
+            format!("the worker's `main` does not serve `{name}`: give it to `serve`")
+        }
+    })
 }
 
 /// Expands keys of the workload in `message`. Gives back the first request that is for no key of it; nothing at the end.
@@ -179,7 +180,7 @@ fn take_channel() -> io::Result<UnixStream> {
         return Err(io::Error::other("standard input is no channel; only fanout starts a program with this argument"));
     }
     let channel = rustix::io::fcntl_dupfd_cloexec(&stdin, 3)?;
-    rustix::stdio::dup2_stdin(File::open("/dev/null").map_err(|error| of("/dev/null", error))?)?;
+    rustix::stdio::dup2_stdin(File::open("/dev/null").map_err(|error| about("/dev/null", error))?)?;
     Ok(channel.into())
 }
 
@@ -191,7 +192,7 @@ fn close_inherited() -> io::Result<()> {
     use std::os::fd::BorrowedFd;
 
     let open: Vec<i32> = std::fs::read_dir("/proc/self/fd")
-        .map_err(|error| of("/proc/self/fd", error))?
+        .map_err(|error| about("/proc/self/fd", error))?
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .filter(|&fd| fd > 2)
         .collect();

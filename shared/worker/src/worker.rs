@@ -160,10 +160,6 @@ impl Worker {
         Ok(Worker { process, conversation, owner: Owner::here(), on_its_thread: PhantomData })
     }
 
-    fn pid(&self) -> u32 {
-        self.process.id()
-    }
-
     /// Whether it has answered a key.
     pub(crate) fn has_answered(&self) -> bool {
         self.conversation.answered
@@ -232,7 +228,14 @@ impl Worker {
             error => (Loss::Violation, error.to_string()),
         };
         self.kill();
-        End { pid: self.pid(), loss, what, stage: state.stage(), exit, stderr: self.conversation.channel.words.last() }
+        End {
+            pid: self.process.id(),
+            loss,
+            what,
+            stage: state.stage(),
+            exit,
+            stderr: self.conversation.channel.words.last(),
+        }
     }
 
     /// Waits for a process that has nothing to do but exit. Nothing if it does not.

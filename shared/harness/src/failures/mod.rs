@@ -29,7 +29,7 @@ use kernel::{
 };
 use rustix::process::{Signal, WaitOptions, kill_process, kill_process_group};
 
-use crate::alone::{self, Holdings, SOON, all_there, left_alive, live_children, mark, raw, settled, within};
+use crate::alone::{self, Holdings, SOON, all_there, left_alive, live_children, mark, memory, raw, settled, within};
 use crate::fault::Struck;
 use crate::laws::{Binary, Subject, WORKERS, agrees, faulty, few_tasks, job, json, stderr};
 use crate::{Fault, FaultKind, Faulty};
@@ -294,13 +294,6 @@ fn failed(output: &Output) -> Vec<u64> {
 /// The largest that this process's address space was, in kB.
 fn peak() -> u64 {
     memory(process::id(), "VmPeak")
-}
-
-/// A figure of a process's memory, in kB, by its name in `/proc/PID/status`.
-fn memory(process: u32, name: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).expect("a figure");
-    line.split_whitespace().next().and_then(|kilobytes| kilobytes.parse().ok()).expect("a number")
 }
 
 /// A workload that is many times larger than all else in a test.
