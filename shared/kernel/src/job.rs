@@ -167,8 +167,12 @@ impl Job {
         block: &mut [MaybeUninit<f64>],
         write: impl FnOnce(Xoshiro, f64, &mut [MaybeUninit<f64>]),
     ) {
-        let (key, share, seed) = (self.key(index), self.share(index), self.parameters.seed);
+        let (share, seed) = (self.share(index), self.parameters.seed);
         assert_eq!(block.len() as u64, share, "the block of key {index}");
+        if share == 0 {
+            return;
+        }
+        let key = self.key(index);
         match self.parameters.rng {
             Rng::Xoshiro => write(Xoshiro::new(seed, index, share, self.instructions), key, block),
             Rng::Mt19937 => Mt19937::of_key(seed, index).fill(key, block),
@@ -177,7 +181,11 @@ impl Job {
 
     /// The products of key `index`, added in order.
     pub fn sum(&self, index: usize) -> f64 {
-        let (key, share, seed) = (self.key(index), self.share(index), self.parameters.seed);
+        let (share, seed) = (self.share(index), self.parameters.seed);
+        if share == 0 {
+            return 0.0;
+        }
+        let key = self.key(index);
         match self.parameters.rng {
             Rng::Xoshiro => Xoshiro::new(seed, index, share, self.instructions).sum(key, share),
             Rng::Mt19937 => Mt19937::of_key(seed, index).sum(key, share),

@@ -24,6 +24,7 @@ type Words = [[u64; LANES]; 4];
 
 impl Xoshiro {
     /// The generator of key `index`. Only the lanes that `values` values need are seeded.
+    #[inline]
     pub fn new(seed: u64, index: usize, values: u64, instructions: InstructionSet) -> Self {
         let mut words = [[0; LANES]; 4];
         for lane in 0..LANES.min(usize::try_from(values).unwrap_or(LANES)) {
