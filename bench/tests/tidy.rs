@@ -35,6 +35,6 @@ tests! {
 
 tests! {
     documents:
-    every_spliced_part_is_made_from_the_runs_it_names,
+    every_spliced_part_is_as_it_is_made,
     the_readme_shows_the_strategies_and_the_notebook,
 }

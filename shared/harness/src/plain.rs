@@ -1,0 +1,223 @@
+//! The laws of a strategy's `examples/plain.rs`, the version to take home, one function each. It names nothing of
+//! fanout, so [`laws!`](crate::laws!) cannot be held against it; [`plain_laws!`](crate::plain_laws!) can.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::laws::WORKERS;
+
+/// Makes one test of each law. `tests/laws.rs` of a strategy has one line for it, which says how many keys its
+/// `map_keys` runs at once ([`AtOnce`]):
+///
+/// ```ignore
+/// harness::plain_laws!(at_once: Workers);
+/// ```
+///
+/// Of one under which keys wait behind a slow one:
+///
+/// ```ignore
+/// harness::plain_laws!(at_once: Workers, does_not_balance);
+/// ```
+///
+/// Of one that is called otherwise, or whose `f` may not borrow:
+///
+/// ```ignore
+/// harness::plain_laws!(at_once: Workers, |keys, workers, f| plain::Pool::new(workers).map_keys(keys, f));
+/// ```
+#[macro_export]
+macro_rules! plain_laws {
+    (at_once: $at_once:ident) => {
+        $crate::plain_laws!(at_once: $at_once, |keys, workers, f| plain::map_keys(keys, workers, f));
+        $crate::plain_laws!(@borrows);
+    };
+    (at_once: $at_once:ident, does_not_balance) => {
+        $crate::plain_laws!(@on_any_threads $at_once, |keys, workers, f| plain::map_keys(keys, workers, f));
+        $crate::plain_laws!(@borrows);
+    };
+    (at_once: $at_once:ident, |$keys:ident, $workers:ident, $f:ident| $map_keys:expr) => {
+        $crate::plain_laws!(@on_any_threads $at_once, |$keys, $workers, $f| $map_keys);
+        $crate::plain_laws!(@tests plain_version: plain_lets_no_key_wait_behind_a_slow_one,);
+    };
+    (@on_any_threads $at_once:ident, |$keys:ident, $workers:ident, $f:ident| $map_keys:expr) => {
+        $crate::plain_laws!(@module);
+
+        fn plain_version() -> $crate::plain::Version {
+            let map_keys = |$keys: usize, $workers: usize, $f: $crate::plain::F| {
+                let $f = move |key| $f(key);
+                $map_keys
+            };
+            $crate::plain::Version { map_keys, at_once: $crate::plain::AtOnce::$at_once }
+        }
+
+        $crate::plain_laws! {
+            @tests plain_version:
+            plain_gives_each_keys_output_in_key_order,
+            plain_runs_as_many_keys_at_once_as_it_says,
+            plain_passes_a_panic_on,
+        }
+    };
+    (@borrows) => {
+        #[test]
+        fn plain_lets_f_and_its_outputs_borrow() {
+            $crate::alone::alone("plain_lets_f_and_its_outputs_borrow", || {
+                let words = ["to", "be", "or", "not"].map(String::from);
+                assert_eq!(plain::map_keys(words.len(), 2, |key| &words[key]), words.each_ref());
+            });
+        }
+    };
+    (@module) => {
+        #[path = "../examples/plain.rs"]
+        #[allow(dead_code, reason = "its main is run as the example's")]
+        pub mod plain;
+    };
+    (@tests $version:ident: $($test:ident,)*) => {
+        $(
+            #[test]
+            fn $test() {
+                $crate::alone::alone(stringify!($test), || $crate::plain::$test(&$version()));
+            }
+        )*
+    };
+}
+
+/// What a law maps keys by. It can be copied to any thread, so that versions that borrow it and versions that own it have
+/// the same laws.
+pub type F = Arc<dyn Fn(usize) -> u64 + Send + Sync>;
+
+/// The version to take home that is tested.
+#[derive(Clone, Copy, Debug)]
+pub struct Version {
+    /// Calls its `map_keys` with a number of keys and of workers.
+    pub map_keys: fn(usize, usize, F) -> Vec<u64>,
+    /// How many keys run at once.
+    pub at_once: AtOnce,
+}
+
+/// How many keys run at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtOnce {
+    /// One, whatever the number of workers.
+    One,
+    /// As many as there are workers.
+    Workers,
+    /// All, whatever the number of workers.
+    Keys,
+}
+
+/// Bounds the wait for what must happen, on a machine that is loaded. When it passes, the law is broken.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long a law gives what must not happen to happen. A version that keeps the law passes however short this is; one
+/// that breaks it shows so within a thread's start, which is well under a millisecond.
+const CHANCE: Duration = Duration::from_millis(50);
+
+/// For no key, one and many workers, fewer keys than workers, and a thousand. No worker is as good as one.
+pub fn plain_gives_each_keys_output_in_key_order(version: &Version) {
+    for (keys, workers) in [(0, WORKERS), (1, 100), (2, WORKERS), (1_000, WORKERS), (5, 1), (5, 0), (0, 0)] {
+        let runs: Arc<Vec<AtomicUsize>> = Arc::new((0..keys).map(|_| AtomicUsize::new(0)).collect());
+        let counted = Arc::clone(&runs);
+        let square = move |key: usize| {
+            counted[key].fetch_add(1, Ordering::Relaxed);
+            (key * key) as u64
+        };
+        let outputs = (version.map_keys)(keys, workers, Arc::new(square));
+        let expected: Vec<_> = (0..keys as u64).map(|key| key * key).collect();
+        assert_eq!(outputs, expected, "{keys} keys on {workers} workers");
+        let runs: BTreeSet<_> = runs.iter().map(|runs| runs.load(Ordering::Relaxed)).collect();
+        assert!(runs.iter().all(|&runs| runs == 1), "keys were run so many times: {runs:?}");
+    }
+}
+
+/// Never more, and really as many: the first keys end only once so many run.
+pub fn plain_runs_as_many_keys_at_once_as_it_says(version: &Version) {
+    const KEYS: usize = 20;
+    let wanted = match version.at_once {
+        AtOnce::One => 1,
+        AtOnce::Workers => WORKERS,
+        AtOnce::Keys => KEYS,
+    };
+    let most = Arc::new(Counts::default());
+    let counts = Arc::clone(&most);
+    let meet = move |key| {
+        counts.change(|counts| {
+            counts.running += 1;
+            counts.most = counts.most.max(counts.running);
+        });
+        counts.wait_for(PATIENCE, |counts| counts.most >= wanted).expect("fewer keys than it says run at once");
+        if key < wanted {
+            let _kept = counts.wait_for(CHANCE, |counts| counts.most > wanted);
+        }
+        counts.change(|counts| counts.running -= 1);
+        0
+    };
+    (version.map_keys)(KEYS, WORKERS, Arc::new(meet));
+    assert_eq!(most.lock().most, wanted, "so many keys ran at once");
+}
+
+/// Wherever it is: it ends only once all others have.
+pub fn plain_lets_no_key_wait_behind_a_slow_one(version: &Version) {
+    const KEYS: usize = 20;
+    for slow in [0, 1, KEYS / 2, KEYS - 1] {
+        let counts = Counts::default();
+        let wait = move |key| {
+            if key == slow {
+                counts.wait_for(PATIENCE, |counts| counts.ended == KEYS - 1).expect("a key waits behind a slow one");
+            }
+            counts.change(|counts| counts.ended += 1);
+            0
+        };
+        (version.map_keys)(KEYS, 2, Arc::new(wait));
+    }
+}
+
+/// With what it panicked with, whichever key it was, and also if all do.
+pub fn plain_passes_a_panic_on(version: &Version) {
+    const MESSAGE: &str = "this key panics";
+    let panicked = |panics: fn(usize) -> bool| {
+        let f = move |key| if panics(key) { panic!("{MESSAGE}") } else { 0 };
+        let outputs = catch_unwind(AssertUnwindSafe(|| (version.map_keys)(10, WORKERS, Arc::new(f))));
+        outputs.expect_err("a panic was lost")
+    };
+    for panics in [|key| key == 0, |key| key == 4, |key| key == 9, |_| true] {
+        let payload = panicked(panics);
+        let message = payload.downcast_ref::<&str>().copied();
+        assert_eq!(message.or(payload.downcast_ref::<String>().map(String::as_str)), Some(MESSAGE));
+    }
+}
+
+/// What keys tell each other.
+#[derive(Default)]
+struct Counts {
+    counts: Mutex<Count>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Count {
+    running: usize,
+    most: usize,
+    ended: usize,
+}
+
+impl Counts {
+    fn lock(&self) -> MutexGuard<'_, Count> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Count)) {
+        change(&mut self.lock());
+        self.changed.notify_all();
+    }
+
+    /// Nothing if it did not come to be in that time.
+    fn wait_for(&self, patience: Duration, wanted: impl Fn(&Count) -> bool) -> Option<()> {
+        let (_counts, waited) = self
+            .changed
+            .wait_timeout_while(self.lock(), patience, |count| !wanted(count))
+            .unwrap_or_else(PoisonError::into_inner);
+        (!waited.timed_out()).then_some(())
+    }
+}
