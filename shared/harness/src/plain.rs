@@ -3,10 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use std::{fs, process};
 
+use crate::alone::{self, mark};
 use crate::laws::WORKERS;
 
 /// Makes one test of each law. `tests/laws.rs` of a strategy has one line for it, which says how many keys its
@@ -25,7 +29,13 @@ use crate::laws::WORKERS;
 /// Of one that is called otherwise, or whose `f` may not borrow:
 ///
 /// ```ignore
-/// harness::plain_laws!(at_once: Workers, |keys, workers, f| plain::Pool::new(workers).map_keys(keys, f));
+/// harness::plain_laws!(at_once: Workers, |keys, workers, f| plain::map_keys(&plain::start(workers), keys, f));
+/// ```
+///
+/// Of one whose keys run in processes, by commands that a [`Script`] makes:
+///
+/// ```ignore
+/// harness::plain_laws!(processes, |keys, workers, script| plain::map_keys(keys, workers, |key| script.of_key(key)));
 /// ```
 #[macro_export]
 macro_rules! plain_laws {
@@ -57,6 +67,21 @@ macro_rules! plain_laws {
             plain_gives_each_keys_output_in_key_order,
             plain_runs_as_many_keys_at_once_as_it_says,
             plain_passes_a_panic_on,
+        }
+    };
+    (processes, |$keys:ident, $workers:ident, $script:ident| $map_keys:expr) => {
+        $crate::plain_laws!(@module);
+
+        fn plain_version() -> $crate::plain::Processes {
+            |$keys: usize, $workers: usize, $script: &$crate::plain::Script| $map_keys
+        }
+
+        $crate::plain_laws! {
+            @tests plain_version:
+            plain_processes_give_each_keys_output_in_key_order,
+            plain_processes_run_as_many_keys_at_once_as_there_are_workers,
+            plain_processes_let_no_key_wait_behind_a_slow_one,
+            plain_processes_never_lose_a_failure,
         }
     };
     (@borrows) => {
@@ -94,6 +119,31 @@ pub struct Version {
     pub map_keys: fn(usize, usize, F) -> Vec<u64>,
     /// How many keys run at once.
     pub at_once: AtOnce,
+}
+
+/// Calls a `map_keys` whose keys run in processes with a number of keys and of workers.
+pub type Processes = fn(usize, usize, &Script) -> Vec<String>;
+
+/// What a shell does for a key: it finds it in `$key`, and leaves its output in `$output`.
+#[derive(Clone, Debug)]
+pub struct Script(String);
+
+impl Script {
+    /// A process that prints the output of one key.
+    pub fn of_key(&self, key: usize) -> Command {
+        shell(&format!("key={key}; {}; printf %s \"$output\"", self.0))
+    }
+
+    /// A process that reads a key from each line, and prints its output on a line.
+    pub fn of_each_line(&self) -> Command {
+        shell(&format!("while read -r key; do {}; echo \"$output\"; done", self.0))
+    }
+}
+
+fn shell(commands: &str) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-eu", "-c", commands]);
+    shell
 }
 
 /// How many keys run at once.
@@ -186,6 +236,74 @@ pub fn plain_passes_a_panic_on(version: &Version) {
         let message = payload.downcast_ref::<&str>().copied();
         assert_eq!(message.or(payload.downcast_ref::<String>().map(String::as_str)), Some(MESSAGE));
     }
+}
+
+/// As [`plain_gives_each_keys_output_in_key_order`]; and no process is left.
+pub fn plain_processes_give_each_keys_output_in_key_order(map_keys: &Processes) {
+    for (keys, workers) in [(0, WORKERS), (1, 100), (2, WORKERS), (1_000, WORKERS), (5, 1), (5, 0), (0, 0)] {
+        let ran = mark(&format!("ran-{keys}-{workers}"));
+        fs::write(&ran, "").expect("a file for a test's marks");
+        let script = Script(format!("echo $key >> {}; output=$((key * key))", ran.display()));
+        let outputs = map_keys(keys, workers, &script);
+        let expected: Vec<_> = (0..keys).map(|key| (key * key).to_string()).collect();
+        assert_eq!(outputs, expected, "{keys} keys on {workers} workers");
+        let mut ran: Vec<usize> = lines(&ran).map(|key| key.parse().expect("a key")).collect();
+        ran.sort_unstable();
+        assert!(ran.into_iter().eq(0..keys), "{keys} keys on {workers} workers: each is to run once");
+        assert_eq!(alone::children(process::id()), [0; 0], "children of {keys} keys on {workers} workers");
+    }
+}
+
+/// Never more, and really as many: the first keys end only once so many run.
+pub fn plain_processes_run_as_many_keys_at_once_as_there_are_workers(map_keys: &Processes) {
+    let changes = mark("changes");
+    let file = changes.display();
+    let enough = until(&format!("[ $(grep -c begins {file}) -ge {WORKERS} ]"));
+    // Only a key that is one too many ends the first ones' wait early.
+    let chance = format!("[ $key -ge {WORKERS} ] || sleep {}", CHANCE.as_secs_f64());
+    map_keys(20, WORKERS, &Script(format!("echo begins >> {file}; {enough}; {chance}; echo ends >> {file}; output=")));
+    let running = lines(&changes).scan(0, |running, change| {
+        if change == "begins" {
+            *running += 1
+        } else {
+            *running -= 1
+        }
+        Some(*running)
+    });
+    assert_eq!(running.max(), Some(WORKERS), "so many keys ran at once");
+}
+
+/// Wherever it is: it ends only once all others have.
+pub fn plain_processes_let_no_key_wait_behind_a_slow_one(map_keys: &Processes) {
+    const KEYS: usize = 20;
+    for slow in [0, 1, KEYS / 2, KEYS - 1] {
+        let ended = mark(&format!("ended-{slow}"));
+        fs::write(&ended, "").expect("a file for a test's marks");
+        let file = ended.display();
+        let others = until(&format!("[ $(grep -c . {file}) -eq {} ]", KEYS - 1));
+        map_keys(KEYS, 2, &Script(format!("[ $key -ne {slow} ] || {{ {others}; }}; echo $key >> {file}; output=")));
+    }
+}
+
+/// An exit status, a death by a signal, and an end in silence: the caller panics.
+pub fn plain_processes_never_lose_a_failure(map_keys: &Processes) {
+    for (failure, keys) in [("exit 3", 10), ("kill -9 $$", 10), ("exit 3", 1)] {
+        let script = Script(format!("[ $key -ne {} ] || {failure}; output=$key", keys / 2));
+        let outputs = catch_unwind(|| map_keys(keys, WORKERS, &script));
+        assert!(outputs.is_err(), "{failure} was lost: {outputs:?}");
+    }
+}
+
+/// Shell commands that wait for a condition, and fail if that takes too long.
+fn until(condition: &str) -> String {
+    let tries = PATIENCE.as_millis() / 10;
+    format!("tries=0; until {condition}; do tries=$((tries + 1)); [ $tries -lt {tries} ] || exit 1; sleep 0.01; done")
+}
+
+/// The lines that a test's processes wrote.
+fn lines(file: &Path) -> impl Iterator<Item = String> {
+    let text = fs::read_to_string(file).expect("a file that processes wrote");
+    text.lines().map(str::to_owned).collect::<Vec<_>>().into_iter()
 }
 
 /// What keys tell each other.
