@@ -27,6 +27,7 @@ tests! {
     every_strategy_is_its_folder,
     every_strategy_explains_itself,
     every_strategy_is_short,
+    every_strategy_can_be_taken_home,
     scripts_are_thin_doors,
     the_rooms_of_bench_look_one_way,
     the_files_of_the_worker_look_one_way,

@@ -10,17 +10,15 @@ use std::{env, iter, thread};
 /// to `0..keys` in key order. One that dies fails the call, and one that hangs is waited for: `src/lib.rs` does better.
 pub fn map_keys(keys: usize, workers: usize, command: impl Fn() -> Command + Sync) -> Vec<String> {
     let left = Mutex::new(0..keys);
-    let next = || left.lock().expect("nothing under it panics").next();
     let work = || {
-        let mut worker =
-            command().stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the OS starts a process");
+        let mut worker = command().stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a process starts");
         let (asked, answers) = worker.stdin.as_mut().zip(worker.stdout.as_mut()).expect("both are piped");
         let mut answers = BufReader::new(answers).lines();
         let ask = |key| {
             writeln!(asked, "{key}").expect("the worker lives");
             (key, answers.next().expect("the worker lives").expect("it prints text"))
         };
-        let outputs: Vec<_> = iter::from_fn(next).map(ask).collect();
+        let outputs: Vec<_> = iter::from_fn(|| left.lock().expect("no panic under it").next()).map(ask).collect();
         // This ends its input first, and so the worker.
         worker.wait().expect("the worker's end");
         outputs

@@ -263,11 +263,7 @@ pub fn plain_processes_run_as_many_keys_at_once_as_there_are_workers(map_keys: &
     let chance = format!("[ $key -ge {WORKERS} ] || sleep {}", CHANCE.as_secs_f64());
     map_keys(20, WORKERS, &Script(format!("echo begins >> {file}; {enough}; {chance}; echo ends >> {file}; output=")));
     let running = lines(&changes).scan(0, |running, change| {
-        if change == "begins" {
-            *running += 1
-        } else {
-            *running -= 1
-        }
+        *running = if change == "begins" { *running + 1 } else { *running - 1 };
         Some(*running)
     });
     assert_eq!(running.max(), Some(WORKERS), "so many keys ran at once");
