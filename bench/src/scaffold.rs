@@ -15,6 +15,7 @@ use crate::entrants::notebook;
 use crate::process;
 use crate::process::interrupt::Interrupt;
 use crate::run::plan::SEQUENTIAL;
+use crate::text::splice;
 
 /// What every new strategy is at first: the shortest there is, and right.
 pub const TEMPLATE: &str = SEQUENTIAL;
@@ -428,14 +429,20 @@ fn renamed(path: &Path, text: &str, name: &Name) -> Result<String, ScaffoldError
     match path.to_str() {
         Some("Cargo.toml") => manifest(text, name).map_err(|why| ScaffoldError::template(path, why)),
         Some("README.md") => Ok(readme(text, name)),
-        Some("src/lib.rs") => {
-            let body = text.lines().skip_while(|line| line.starts_with("//!"));
-            let body: String = body.flat_map(|line| [line, "\n"]).collect();
-            Ok(opening(name) + &source(&body, name))
+        Some("src/lib.rs") => Ok(opening(name) + &source(&undocumented(text), name)),
+        Some(splice::PLAIN) => {
+            let name_it =
+                format!("//! {FILL_IN}: `{0}` to take home. (So far it is what `{TEMPLATE}` is.)\n", name.kebab());
+            Ok(name_it + &source(&undocumented(text), name))
         }
         _ if is_rust(path) => Ok(source(text, name)),
         _ => Ok(text.to_owned()),
     }
+}
+
+/// A source without the documentation that it opens with.
+fn undocumented(text: &str) -> String {
+    text.lines().skip_while(|line| line.starts_with("//!")).flat_map(|line| [line, "\n"]).collect()
 }
 
 /// What a strategy's `src/lib.rs` opens with.
@@ -451,6 +458,7 @@ fn manifest(text: &str, name: &Name) -> Result<String, String> {
     let name = name.kebab();
     let changes = [
         (format!("name = \"{TEMPLATE}\""), format!("name = \"{name}\"")),
+        (format!("name = \"plain-{TEMPLATE}\""), format!("name = \"plain-{name}\"")),
         ("description = \"".to_owned(), format!("description = \"{FILL_IN}: what {name} does, in a line\"")),
     ];
     let mut lines: Vec<&str> = text.lines().collect();
@@ -492,13 +500,16 @@ fn replace_word(text: &str, word: &str, new: &str) -> String {
     replaced + &text[done..]
 }
 
-/// The headings of the template's README. What it says of its code is true of the copy, until that is written; the rest
-/// is the author's to say.
+/// The headings of the template's README. What it says of its code is true of the copy, until that is written, and so is
+/// the code that it shows; the rest is the author's to say.
 fn readme(text: &str, name: &Name) -> String {
     let mut sections = text.split("\n## ");
-    sections.next();
+    let opening = sections.next().unwrap_or_default();
     let mut readme =
         format!("# {}\n\n{FILL_IN}: the idea, and what it shows that no other strategy does.\n", name.kebab());
+    if let Some(shown) = opening.find("<!-- fanout:begin") {
+        readme += &format!("\n{}\n", source(opening[shown..].trim_end(), name));
+    }
     for section in sections {
         let (heading, body) = section.split_once('\n').unwrap_or((section, ""));
         let hint = HINTS.iter().find(|hint| hint.0 == heading).map_or(String::new(), |hint| format!(": {}", hint.1));
@@ -550,9 +561,11 @@ mod tests {
 
     #[test]
     fn a_readme_keeps_its_headings_and_what_is_true_of_the_code() {
-        let old = "# sequential\n\nAn\nidea.\n\n## Decisions\n\n- One\n  two.\n- Six.\n\n## New\n\nText.\n\n\
+        let old = "# sequential\n\nAn\nidea.\n\n<!-- fanout:begin plain -->\nfn sequential()\n<!-- fanout:end plain -->\n\n\
+                   ## Decisions\n\n- One\n  two.\n- Six.\n\n## New\n\nText.\n\n\
                    ## When things go wrong\n\n- **It rains.** Wet,\n  very.\n- **Else.** Dry.\n";
-        let new = "# a-b\n\nFILL IN: the idea, and what it shows that no other strategy does.\n\n## Decisions\n\n\
+        let new = "# a-b\n\nFILL IN: the idea, and what it shows that no other strategy does.\n\n\
+                   <!-- fanout:begin plain -->\nfn a_b()\n<!-- fanout:end plain -->\n\n## Decisions\n\n\
                    - FILL IN: a choice that a reader could have made otherwise, and why it was made so.\n\n## New\n\n\
                    FILL IN.\n\n## When things go wrong\n\nFILL IN: what becomes of the key, of the others, and of the \
                    process. This holds for `sequential`:\n\n- **It rains.** Wet,\n  very.\n- **Else.** Dry.\n";
@@ -561,8 +574,10 @@ mod tests {
 
     #[test]
     fn a_manifest_that_is_no_template_is_an_error() {
-        let new = manifest("[package]\nname = \"sequential\"\ndescription = \"Old\"\n", &name("a-b")).unwrap();
-        assert_eq!(new, "[package]\nname = \"a-b\"\ndescription = \"FILL IN: what a-b does, in a line\"\n");
+        let old = "[package]\nname = \"sequential\"\ndescription = \"Old\"\n[[example]]\nname = \"plain-sequential\"\n";
+        let new = "[package]\nname = \"a-b\"\ndescription = \"FILL IN: what a-b does, in a line\"\n[[example]]\n\
+                   name = \"plain-a-b\"\n";
+        assert_eq!(manifest(old, &name("a-b")).unwrap(), new);
         let error = manifest("[package]\nname = \"other\"\n", &name("a-b")).unwrap_err();
         assert_eq!(error, "no line begins with `name = \"sequential\"`");
     }

@@ -9,6 +9,7 @@ use std::process::{Command, Output, Stdio};
 
 use bench::entrants::contender::strategies;
 use bench::scaffold::{FILL_IN, LONGEST, Name};
+use bench::text::splice::{Part, splice};
 use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 use tempfile::TempDir;
 
@@ -122,7 +123,7 @@ fn a_new_strategy_is_whole_from_the_start() {
     for name in names {
         let output = tree.new_strategy(&[name.as_ref()]);
         assert_success(&output);
-        for next in ["src/lib.rs", "README.md", "tests/laws.rs", "Cargo.toml"] {
+        for next in ["src/lib.rs", "examples/plain.rs", "README.md", "tests/laws.rs", "Cargo.toml"] {
             assert!(stdout(&output).contains(&format!("impls/{name}/{next} ")), "{}", stdout(&output));
         }
         for next in [format!("cargo test -p {name} "), format!("scripts/compare.sh --only {name} ")] {
@@ -134,7 +135,10 @@ fn a_new_strategy_is_whole_from_the_start() {
     assert_success(&tree.cargo(&format!("build --locked --offline -p {name}")));
     let tested = tree.cargo(&format!("test --locked --offline -p {name}"));
     assert_success(&tested);
-    assert!(stdout(&tested).contains("test agrees_with_a_plain_loop ... ok"), "{}", stdout(&tested));
+    for law in ["agrees_with_a_plain_loop", "plain_gives_each_keys_output_in_key_order"] {
+        assert!(stdout(&tested).contains(&format!("test {law} ... ok")), "{}", stdout(&tested));
+    }
+    assert!(stderr(&tested).contains("examples/plain.rs"), "{}", stderr(&tested));
     assert_success(&tree.cargo(&format!("clippy --locked --offline -p {name} --all-targets -- -D warnings")));
     assert_success(&tree.cargo(&format!("doc --locked --offline -p {name} --no-deps")));
     assert!(names.iter().all(|name| strategies(&tree.path("impls")).unwrap().iter().any(|known| known == name)));
@@ -147,6 +151,7 @@ fn a_new_strategy_is_whole_from_the_start() {
         rules::every_strategy_is_its_folder,
         rules::every_strategy_explains_itself,
         rules::every_strategy_is_short,
+        rules::every_strategy_can_be_taken_home,
         rules::scripts_are_thin_doors,
         rules::the_rooms_of_bench_look_one_way,
         rules::the_files_of_the_worker_look_one_way,
@@ -161,7 +166,9 @@ fn a_new_strategy_is_whole_from_the_start() {
         let file = |path: &str| String::from_utf8(after[&folder.join(path)].clone()).unwrap();
         assert!(file("README.md").starts_with(&format!("# {name}\n")));
         assert!(file("src/lib.rs").contains("\n//! Decisions: "));
-        for path in ["Cargo.toml", "README.md", "src/lib.rs"] {
+        let plain = Part::Plain.render(tree.dir.path(), &[], &folder).unwrap();
+        assert_eq!(splice(&file("README.md"), Part::Plain, &[], &plain).unwrap(), file("README.md"));
+        for path in ["Cargo.toml", "README.md", "src/lib.rs", "examples/plain.rs"] {
             assert!(file(path).contains(FILL_IN), "{path}");
         }
         for path in ["Cargo.toml", "src/main.rs", "tests/laws.rs"] {
@@ -247,12 +254,14 @@ fn a_bad_name_is_refused_with_the_reason_and_nothing_is_made() {
 #[test]
 fn what_fails_half_way_leaves_nothing() {
     let tree = Tree { dir: tempfile::tempdir().unwrap() };
-    let manifest = "[package]\nname = \"sequential\"\ndescription = \"Template\"\n";
+    let manifest = "[package]\nname = \"sequential\"\ndescription = \"Template\"\n\n\
+                    [[example]]\nname = \"plain-sequential\"\npath = \"examples/plain.rs\"\n";
     let missing = "[dependencies]\nrayon = \"=999999.0.0\"\n";
     tree.write("Cargo.toml", "[workspace]\nresolver = \"3\"\nmembers = [\"impls/*\"]\n");
     tree.write("Cargo.lock", "version = 4\n\n[[package]]\nname = \"sequential\"\nversion = \"0.0.0\"\n");
     tree.write("impls/sequential/Cargo.toml", format!("{manifest}\n{missing}"));
     tree.write("impls/sequential/src/lib.rs", "//! Template.\n");
+    tree.write("impls/sequential/examples/plain.rs", "fn main() {}\n");
     let before = tree.sources();
     let output = tree.new_strategy(&["sound-name".as_ref()]);
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));

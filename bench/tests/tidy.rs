@@ -27,6 +27,7 @@ tests! {
     every_strategy_is_its_folder,
     every_strategy_explains_itself,
     every_strategy_is_short,
+    every_strategy_can_be_taken_home,
     scripts_are_thin_doors,
     the_rooms_of_bench_look_one_way,
     the_files_of_the_worker_look_one_way,
@@ -35,6 +36,6 @@ tests! {
 
 tests! {
     documents:
-    every_spliced_part_is_made_from_the_runs_it_names,
+    every_spliced_part_is_as_it_is_made,
     the_readme_shows_the_strategies_and_the_notebook,
 }

@@ -81,14 +81,16 @@ fn next_steps(name: &Name) -> String {
         "\
 Made impls/{name}, and entered it in Cargo.lock. It does what {TEMPLATE} does until you write it:
 
-  impls/{name}/src/lib.rs      the strategy: what it keeps between batches, `start`, `run`
-  impls/{name}/README.md       when to pick it, what it costs, what happens when things go wrong
-  impls/{name}/tests/laws.rs   remove `, does_not_balance` if a free worker takes the next key
-  impls/{name}/Cargo.toml      its description, and what it depends on
+  impls/{name}/src/lib.rs          the strategy: what it keeps between batches, `start`, `run`
+  impls/{name}/examples/plain.rs   the same to take home: at most 25 lines, and nothing of fanout
+  impls/{name}/README.md           when to pick it, what it costs, what happens when things go wrong
+  impls/{name}/tests/laws.rs       whether a free worker takes the next key, and how many keys run at once
+  impls/{name}/Cargo.toml          its description, and what it depends on
 
 A crate that the workspace does not have yet also takes a line in Cargo.toml, below [workspace.dependencies]. Then:
 
   grep -rn '{FILL_IN}' impls/{name}       what only you can say
+  scripts/compare.sh splice plain --into impls/{name}/README.md
   cargo test -p {name}                  the laws that every strategy keeps
   cargo run --release -p {name}         the notebook's job on it
   scripts/compare.sh --only {name}      its row beside {TEMPLATE}'s

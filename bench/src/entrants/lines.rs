@@ -30,6 +30,14 @@ pub fn of_strategy(folder: &Path) -> Result<usize, CountError> {
     }
 }
 
+/// Lines of a program that are taken home: neither those of its `main` nor of what its crate is told.
+pub fn to_take_home(source: &str) -> Result<usize, CountError> {
+    let mut file = syn::parse_file(source)?;
+    file.attrs.clear();
+    file.items.retain(|item| !matches!(item, syn::Item::Fn(function) if function.sig.ident == "main"));
+    Ok(count_file(&file))
+}
+
 /// Lines of all `.rs` files below `dir` that hold code: no comments, documentation or blank lines, and nothing that is
 /// compiled for tests only.
 fn count_in(dir: &Path) -> Result<usize, CountError> {
@@ -47,7 +55,10 @@ fn count_in(dir: &Path) -> Result<usize, CountError> {
 
 /// Lines of one source text on which a token of code starts or ends.
 fn count(source: &str) -> Result<usize, CountError> {
-    let file = syn::parse_file(source)?;
+    Ok(count_file(&syn::parse_file(source)?))
+}
+
+fn count_file(file: &syn::File) -> usize {
     let mut lines = BTreeSet::new();
     for item in file.items.iter().filter(|item| !is_test(item)) {
         collect(item.to_token_stream(), &mut lines);
@@ -55,7 +66,7 @@ fn count(source: &str) -> Result<usize, CountError> {
     for attribute in &file.attrs {
         collect(attribute.to_token_stream(), &mut lines);
     }
-    Ok(lines.len())
+    lines.len()
 }
 
 /// Lines of a Python source that hold code: no comments, blank lines, or texts that stand where a statement would, as
@@ -144,6 +155,12 @@ mod tests {
         let source = "//! About.\n\n#![recursion_limit = \"256\"]\n\n/// Adds.\n/* why */\nfn add(a: u8, b: u8) -> u8 {\n    // Why.\n\n    \
                       a + b // too\n}\n\n/** Block. */\nstruct Empty;\n\n#[cfg(test)]\nmod tests {\n    fn t() {}\n}\n";
         assert_eq!(count(source).unwrap(), 5);
+    }
+
+    #[test]
+    fn what_is_taken_home_has_no_main() {
+        let source = "#![expect(x)]\nuse a::b;\n\nfn f() {\n    b();\n}\n\n/// Runs.\nfn main() {\n    f();\n}\n";
+        assert_eq!((count(source).unwrap(), to_take_home(source).unwrap()), (8, 4));
     }
 
     #[test]

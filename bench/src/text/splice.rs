@@ -7,7 +7,10 @@
 //! …
 //! <!-- fanout:end strategies -->
 //! ```
+//!
+//! A part that names no run is made from a file beside the document.
 
+use std::fs;
 use std::path::Path;
 
 use clap::ValueEnum;
@@ -28,7 +31,12 @@ pub enum Part {
     Gil,
     /// One run against another
     Cmp,
+    /// The code to take home, of the strategy that the document is in; of no run
+    Plain,
 }
+
+/// Where the code to take home is, below a strategy's folder.
+pub const PLAIN: &str = "examples/plain.rs";
 
 /// Why a part cannot be made or put in its place.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +51,7 @@ pub enum SpliceError {
     #[error(transparent)]
     Incomparable(#[from] Incomparable),
     /// Too few, or too many.
-    #[error("{part} takes {wanted} {}, not {given}", if *.wanted == 1 { "run" } else { "runs" })]
+    #[error("{part} takes {}, not {given}", match wanted { 0 => "no run", 1 => "1 run", _ => "2 runs" })]
     Runs {
         /// The part.
         part: &'static str,
@@ -71,14 +79,24 @@ impl Part {
             Part::Notebook => "notebook",
             Part::Gil => "gil",
             Part::Cmp => "cmp",
+            Part::Plain => "plain",
         }
     }
 
     /// Makes it from these runs, which are folders below `root`, for a document in the folder `within` below `root`.
     pub fn render(self, root: &Path, runs: &[String], within: &Path) -> Result<String, SpliceError> {
-        let wanted = if self == Part::Cmp { 2 } else { 1 };
+        let wanted = match self {
+            Part::Plain => 0,
+            Part::Strategies | Part::Notebook | Part::Gil => 1,
+            Part::Cmp => 2,
+        };
         if runs.len() != wanted {
             return Err(SpliceError::Runs { part: self.name(), wanted, given: runs.len() });
+        }
+        if self == Part::Plain {
+            let path = root.join(within).join(PLAIN);
+            let source = fs::read_to_string(&path).map_err(|why| FileError::Io { path, why })?;
+            return Ok(plain(&source));
         }
         let read = runs.iter().map(|run| Run::read(&root.join(run))).collect::<Result<Vec<Run>, _>>()?;
         let up = "../".repeat(within.components().count());
@@ -92,17 +110,26 @@ impl Part {
                 let stamps = [&read[0], &read[1]].map(|run| run.plan.stamp.as_str());
                 difference_text::table(&difference::between(&read[0], &read[1])?, stamps)
             }
+            Part::Plain => unreachable!("it is made of no run, above"),
         };
         Ok(format!("{table}{}\n", links.join(" · ")))
     }
+}
+
+/// The code of [`PLAIN`]. What it opens with is left out: the document says what it is, and what this repository's lints
+/// are told is no use elsewhere.
+fn plain(source: &str) -> String {
+    let opens = |line: &&str| line.is_empty() || line.starts_with("//!") || line.starts_with("#![");
+    let code: String = source.lines().skip_while(opens).flat_map(|line| [line, "\n"]).collect();
+    format!("To take home, from [{PLAIN}]({PLAIN}):\n\n```rust\n{code}```\n")
 }
 
 /// `text` with the part in its place.
 pub fn splice(text: &str, part: Part, runs: &[String], body: &str) -> Result<String, SpliceError> {
     let (before, _, after) = around(text, part)?;
     let name = part.name();
-    let runs = runs.join(" ");
-    Ok(format!("{before}<!-- fanout:begin {name} {runs} -->\n\n{}\n\n<!-- fanout:end {name} -->{after}", body.trim()))
+    let begin = [&[name.to_owned()], runs].concat().join(" ");
+    Ok(format!("{before}<!-- fanout:begin {begin} -->\n\n{}\n\n<!-- fanout:end {name} -->{after}", body.trim()))
 }
 
 /// The parts that `text` has.
@@ -158,5 +185,25 @@ mod tests {
     fn a_part_takes_its_number_of_runs() {
         let error = Part::Cmp.render(Path::new("."), &["one".to_owned()], Path::new("")).unwrap_err();
         assert_eq!(error.to_string(), "cmp takes 2 runs, not 1");
+        let error = Part::Plain.render(Path::new("."), &["one".to_owned()], Path::new("")).unwrap_err();
+        assert_eq!(error.to_string(), "plain takes no run, not 1");
+    }
+
+    #[test]
+    fn the_code_to_take_home_comes_from_beside_the_document() {
+        let dir = tempfile::tempdir().unwrap();
+        let render = || Part::Plain.render(dir.path(), &[], Path::new("impls/a"));
+        assert!(matches!(render(), Err(SpliceError::File(FileError::Io { .. }))));
+        fs::create_dir_all(dir.path().join("impls/a/examples")).unwrap();
+        let source =
+            "//! About.\n//! More.\n#![expect(lint, reason = \"…\")]\n\nuse std::iter;\n\n/// Maps.\nfn f() {}\n";
+        fs::write(dir.path().join("impls/a").join(PLAIN), source).unwrap();
+        let body = "To take home, from [examples/plain.rs](examples/plain.rs):\n\n\
+                    ```rust\nuse std::iter;\n\n/// Maps.\nfn f() {}\n```\n";
+        assert_eq!(render().unwrap(), body);
+        let text = "<!-- fanout:begin plain -->\n<!-- fanout:end plain -->";
+        assert_eq!(parts(text), [Spliced { part: Part::Plain, runs: Vec::new() }]);
+        let new = format!("<!-- fanout:begin plain -->\n\n{body}\n<!-- fanout:end plain -->");
+        assert_eq!(splice(text, Part::Plain, &[], body).unwrap(), new);
     }
 }

@@ -433,6 +433,7 @@ fn what_cannot_be_is_refused_before_anything_runs() {
         (&["--bin-dir", "file"], "--bin-dir file: Not a directory"),
         (&["report", "nowhere"], "report nowhere: No such file or directory"),
         (&["splice", "strategies", "nowhere"], "splice nowhere: No such file or directory"),
+        (&["splice", "strategies"], "strategies takes 1 run, not 0"),
         (&["cmp", "nowhere", "programs"], "cmp nowhere: No such file or directory"),
         (&["cmp", "programs", "programs"], "programs/run.json: No such file or directory"),
         (&["--resume", "nowhere"], "--resume nowhere: No such file or directory"),

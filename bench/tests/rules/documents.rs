@@ -1,4 +1,4 @@
-//! What the documents show of runs. A new strategy changes none of it.
+//! What the documents show of runs and of code.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use bench::text::splice::{self, Part, Spliced};
 
 use crate::rules::{files, read};
 
-pub(crate) fn every_spliced_part_is_made_from_the_runs_it_names(root: &Path) {
+pub(crate) fn every_spliced_part_is_as_it_is_made(root: &Path) {
     for document in files(root, &[".md"]) {
         let text = read(&document);
         let within = document.parent().unwrap().strip_prefix(root).unwrap();
@@ -20,9 +20,9 @@ pub(crate) fn every_spliced_part_is_made_from_the_runs_it_names(root: &Path) {
             let made =
                 part.render(root, &runs, within).unwrap_or_else(|error| panic!("{}: {error}", document.display()));
             let new = splice::splice(&text, part, &runs, &made).unwrap();
-            let name = part.name();
-            let runs = runs.join(" ");
-            assert!(new == text, "{}: `scripts/compare.sh splice {name} {runs}` makes it anew", document.display());
+            let what = [&[part.name().to_owned()], &*runs].concat().join(" ");
+            let document = document.strip_prefix(root).unwrap().display();
+            assert!(new == text, "`scripts/compare.sh splice {what} --into {document}` makes it anew");
         }
     }
 }

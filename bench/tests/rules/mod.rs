@@ -6,6 +6,7 @@ use std::iter;
 use std::path::{Path, PathBuf};
 
 use bench::entrants::lines;
+use bench::text::splice::{self, Part};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// What a dependency may be licensed under: licences that ask for no more than a notice. One of an `OR` is enough, all
@@ -36,6 +37,10 @@ const LAYERS: [(&str, &[&str]); 5] = [
 /// Bounds a strategy's `src/lib.rs`, in lines of code: it is read in one sitting, and copied. A strategy that must be
 /// longer says why in its own manifest, as `package.metadata.fanout.longer-because`.
 const LINES_OF_CODE: usize = 80;
+
+/// Bounds what is taken home of a strategy's `examples/plain.rs`, in lines of code: it is read at a glance, and stands
+/// whole in the README. What does not fit is left to `src/lib.rs`.
+const PLAIN_LINES: usize = 25;
 
 /// What may become of the process in which a key aborts. A strategy's README says which, in these words.
 const DEATHS: [&str; 3] = ["The whole process dies", "Only its process dies", "Its worker dies"];
@@ -181,6 +186,39 @@ pub(crate) fn every_strategy_is_short(root: &Path) {
         }
         let code = lines::of_strategy(&folder(package)).unwrap();
         assert!(code <= LINES_OF_CODE, "{}: {code} lines of code in src/lib.rs", package.name);
+    }
+}
+
+pub(crate) fn every_strategy_can_be_taken_home(root: &Path) {
+    let said = format!("at most {PLAIN_LINES} lines of code");
+    assert!(read(root.join("CONTRIBUTING.md")).contains(&said), "CONTRIBUTING.md does not say: {said}");
+    let metadata = metadata(root);
+    let ours: Vec<_> =
+        metadata.workspace_packages().iter().map(|it| format!("{}::", it.name.replace('-', "_"))).collect();
+    let is_inner = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    for package in strategies(root, &metadata) {
+        let (name, folder) = (&package.name, folder(package));
+        let source = read(folder.join(splice::PLAIN));
+        let lines = lines::to_take_home(&source).unwrap();
+        assert!(lines <= PLAIN_LINES, "{name}: {lines} lines of code in {}, beside its main", splice::PLAIN);
+        let names = |path: &&String| source.match_indices(*path).any(|(at, _)| !source[..at].ends_with(is_inner));
+        let named = ours.iter().find(names);
+        assert!(named.is_none(), "{name}: {} is taken home without {named:?}", splice::PLAIN);
+
+        let manifest: toml::Table = read(&package.manifest_path).parse().unwrap();
+        let examples = manifest.get("example").and_then(toml::Value::as_array).into_iter().flatten();
+        let mut plain =
+            examples.filter(|example| example.get("path").and_then(toml::Value::as_str) == Some(splice::PLAIN));
+        let wanted = format!("name = \"plain-{name}\"\npath = \"{}\"\ntest = true\nharness = false\n", splice::PLAIN);
+        let declared = plain.next().is_some_and(|example| *example == wanted.parse::<toml::Table>().unwrap().into());
+        assert!(declared, "{name}: its Cargo.toml does not run its example as a test:\n[[example]]\n{wanted}");
+        let laws = read(folder.join("tests/laws.rs"));
+        assert!(laws.contains("harness::plain_laws!("), "{name}: {} is held to no laws", splice::PLAIN);
+
+        let readme = read(folder.join("README.md"));
+        let (opening, _) = readme.split_once("\n## ").unwrap_or((&readme, ""));
+        let shown = splice::parts(opening).iter().any(|spliced| spliced.part == Part::Plain);
+        assert!(shown, "{name}: its README does not open with `<!-- fanout:begin plain -->`");
     }
 }
 

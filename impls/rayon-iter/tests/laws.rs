@@ -1,3 +1,5 @@
 //! `rayon-iter` keeps the laws of every strategy.
 
 harness::laws!(rayon_iter::RayonIter);
+
+harness::plain_laws!(at_once: Workers);

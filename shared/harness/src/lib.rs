@@ -1,7 +1,8 @@
 //! How a strategy runs from the command line, and the laws that every strategy keeps.
 //!
-//! A strategy's `src/main.rs` is one line, [`main`], and its `tests/laws.rs` is one line, [`laws!`]. One that runs keys in
-//! processes has two more, of one line too: [`failures!`] and [`soak!`]. Flags, reports, checks and tests are here, once.
+//! A strategy's `src/main.rs` is one line, [`main`], and its `tests/laws.rs` is two lines, [`laws!`] and [`plain_laws!`].
+//! One that runs keys in processes has two more, of one line each: [`failures!`] and [`soak!`]. Flags, reports, checks and
+//! tests are here, once.
 
 pub mod alone;
 mod cli;
@@ -10,6 +11,7 @@ pub mod failures;
 mod fault;
 pub mod laws;
 mod memory;
+pub mod plain;
 mod report;
 mod run;
 #[cfg(target_os = "linux")]

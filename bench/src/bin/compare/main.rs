@@ -16,7 +16,8 @@ use bench::run::plan::Ended;
 use bench::sampling::condition;
 use bench::sampling::engine::{self, Finished};
 use bench::sampling::programs::Request;
-use bench::text::{difference as difference_text, doubts, index, page, splice};
+use bench::text::splice::{self, SpliceError};
+use bench::text::{difference as difference_text, doubts, index, page};
 use clap::Parser;
 
 use crate::options::{Command, Options, Splice};
@@ -185,7 +186,7 @@ fn read(dir: &Path) -> Result<Run, Usage> {
     Run::read(dir).map_err(|error| Usage(error.to_string()))
 }
 
-/// Puts a part that is made from runs into a document, or checks that it is there.
+/// Puts a part that is made into a document, or checks that it is there.
 fn splice_part(root: &Path, options: &Splice) -> Result<()> {
     let below = |run: &PathBuf| {
         let dir = folder("splice", run)?;
@@ -200,10 +201,13 @@ fn splice_part(root: &Path, options: &Splice) -> Result<()> {
         }
     }
     let document = options.into.clone().unwrap_or_else(|| root.join("README.md"));
-    let old = fs::read_to_string(&document).with_context(|| document.display().to_string())?;
     let within = document.parent().and_then(|dir| dir.canonicalize().ok());
     let within = within.and_then(|dir| dir.strip_prefix(root).map(Path::to_owned).ok()).unwrap_or_default();
-    let part = options.part.render(root, &runs, &within)?;
+    let part = options.part.render(root, &runs, &within).map_err(|error| match error {
+        SpliceError::Runs { .. } => Usage(error.to_string()).into(),
+        error => anyhow::Error::from(error),
+    })?;
+    let old = fs::read_to_string(&document).with_context(|| document.display().to_string())?;
     let new = splice::splice(&old, options.part, &runs, &part).with_context(|| document.display().to_string())?;
     if new == old {
         return Ok(());

@@ -118,7 +118,7 @@ pub(crate) enum Command {
         /// The second run's folder
         second: PathBuf,
     },
-    /// Put a table that is made from runs into a document
+    /// Put a part that is made from runs, or from code, into a document
     Splice(Splice),
     /// Write once to so much memory: what is done before each timed process
     #[command(name = bench::sampling::condition::SUBCOMMAND, hide = true)]
@@ -128,15 +128,14 @@ pub(crate) enum Command {
     },
 }
 
-/// A part of a document that is made from runs.
+/// A part of a document that is made from runs, or from code.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Splice {
-    /// Which table
+    /// Which part
     #[arg(value_enum)]
     pub(crate) part: Part,
 
-    /// The run's folder; two for cmp
-    #[arg(required = true)]
+    /// The run's folder; two for cmp, none for plain
     pub(crate) runs: Vec<PathBuf>,
 
     /// The document, which has the part's markers [default: README.md]
