@@ -63,7 +63,8 @@ mod tests {
         fn expand_in_parts(&self, _: usize, join: &impl Join) -> Self::Output {
             let (hello, hellos) = mpsc::channel();
             let mut heard = Err(RecvTimeoutError::Timeout);
-            join.join(|| heard = hellos.recv_timeout(Duration::from_secs(20)), move || _ = hello.send(()));
+            let hear = &mut heard;
+            join.join(move || *hear = hellos.recv_timeout(Duration::from_secs(20)), move || _ = hello.send(()));
             heard
         }
     }
