@@ -31,6 +31,9 @@ pub const LONGEST: usize = 32;
 /// Crates that every Rust program can name without depending on them.
 const STD_CRATES: [&str; 5] = ["alloc", "core", "proc-macro", "std", "test"];
 
+/// What `examples/plain.rs` is called in every strategy's tests. They could not tell a crate of this name from it.
+const MODULE_OF_TESTS: &str = "plain";
+
 /// cargo refuses a program of this name, since it keeps folders of its own beside the programs.
 const CARGO_FOLDERS: [&str; 4] = ["build", "deps", "examples", "incremental"];
 
@@ -134,6 +137,9 @@ impl Name {
         if STD_CRATES.contains(&text) {
             return Err(NameError::StdCrate(shown()));
         }
+        if text == MODULE_OF_TESTS {
+            return Err(NameError::ModuleOfTests(shown()));
+        }
         if notebook::is_row(text) {
             return Err(NameError::Notebook(shown()));
         }
@@ -173,6 +179,8 @@ pub enum NameError {
     NotKebabCase(String),
     #[error("`{0}` is a crate of Rust's own")]
     StdCrate(String),
+    #[error("`{0}` is a module of every strategy's tests")]
+    ModuleOfTests(String),
     #[error("`{0}` begins like a row of the notebook, which is Python's")]
     Notebook(String),
     #[error("`{0}` is a folder of cargo's, which it keeps beside the programs that it builds")]

@@ -239,6 +239,7 @@ fn a_bad_name_is_refused_with_the_reason_and_nothing_is_made() {
         ("alloc", "`alloc` is a crate of Rust's own"),
         ("test", "`test` is a crate of Rust's own"),
         ("proc-macro", "`proc-macro` is a crate of Rust's own"),
+        ("plain", "`plain` is a module of every strategy's tests"),
         ("deps", "`deps` is a folder of cargo's, which it keeps beside the programs that it builds"),
         ("vec", "the type of `vec` would be `Vec`, which means something else in its file already"),
         ("drop", "the type of `drop` would be `Drop`, which means something else in its file already"),

@@ -3,7 +3,6 @@
 use std::panic::resume_unwind;
 use std::sync::Arc;
 
-use tokio::runtime::Builder;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
@@ -33,6 +32,6 @@ where
 }
 
 fn main() {
-    let runtime = Builder::new_current_thread().build().expect("the OS gives what a runtime needs");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime without I/O starts");
     assert_eq!(runtime.block_on(map_keys(5, 2, |key| key * key)), [0, 1, 4, 9, 16]);
 }

@@ -157,8 +157,9 @@ pub enum AtOnce {
     Keys,
 }
 
-/// Bounds the wait for what must happen, on a machine that is loaded. When it passes, the law is broken.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Bounds the wait for what must happen, on a machine that is loaded. When it passes, the law is broken. The tests below
+/// break the laws, and wait for nothing else.
+const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 20 });
 
 /// How long a law gives what must not happen to happen. A version that keeps the law passes however short this is; one
 /// that breaks it shows so within a thread's start, which is well under a millisecond.
@@ -258,12 +259,16 @@ pub fn plain_processes_give_each_keys_output_in_key_order(map_keys: &Processes) 
 pub fn plain_processes_run_as_many_keys_at_once_as_there_are_workers(map_keys: &Processes) {
     let changes = mark("changes");
     let file = changes.display();
-    let enough = until(&format!("[ $(grep -c begins {file}) -ge {WORKERS} ]"));
+    let enough = until(&format!("[ $(grep -c begins {file}) -ge {WORKERS} ]"), &changes);
     // Only a key that is one too many ends the first ones' wait early.
     let chance = format!("[ $key -ge {WORKERS} ] || sleep {}", CHANCE.as_secs_f64());
     map_keys(20, WORKERS, &Script(format!("echo begins >> {file}; {enough}; {chance}; echo ends >> {file}; output=")));
     let running = lines(&changes).scan(0, |running, change| {
-        *running = if change == "begins" { *running + 1 } else { *running - 1 };
+        match &*change {
+            "begins" => *running += 1,
+            "ends" => *running -= 1,
+            _ => panic!("fewer keys than there are workers run at once"),
+        }
         Some(*running)
     });
     assert_eq!(running.max(), Some(WORKERS), "so many keys ran at once");
@@ -276,8 +281,9 @@ pub fn plain_processes_let_no_key_wait_behind_a_slow_one(map_keys: &Processes) {
         let ended = mark(&format!("ended-{slow}"));
         fs::write(&ended, "").expect("a file for a test's marks");
         let file = ended.display();
-        let others = until(&format!("[ $(grep -c . {file}) -eq {} ]", KEYS - 1));
+        let others = until(&format!("[ $(grep -c . {file}) -eq {} ]", KEYS - 1), &ended);
         map_keys(KEYS, 2, &Script(format!("[ $key -ne {slow} ] || {{ {others}; }}; echo $key >> {file}; output=")));
+        assert!(!lines(&ended).any(|line| line == LATE), "keys wait behind {slow}");
     }
 }
 
@@ -290,10 +296,16 @@ pub fn plain_processes_never_lose_a_failure(map_keys: &Processes) {
     }
 }
 
-/// Shell commands that wait for a condition, and fail if that takes too long.
-fn until(condition: &str) -> String {
-    let tries = PATIENCE.as_millis() / 10;
-    format!("tries=0; until {condition}; do tries=$((tries + 1)); [ $tries -lt {tries} ] || exit 1; sleep 0.01; done")
+/// What a script writes before it fails, since it has waited for too long.
+const LATE: &str = "late";
+
+/// Shell commands that wait for a condition. If that takes too long, they write so to the file and fail.
+fn until(condition: &str, file: &Path) -> String {
+    let (tries, file) = (PATIENCE.as_millis() / 10, file.display());
+    format!(
+        "tries=0; until {condition}; do tries=$((tries + 1)); \
+         [ $tries -lt {tries} ] || {{ echo {LATE} >> {file}; exit 1; }}; sleep 0.01; done"
+    )
 }
 
 /// The lines that a test's processes wrote.
@@ -333,5 +345,77 @@ impl Counts {
             .wait_timeout_while(self.lock(), patience, |count| !wanted(count))
             .unwrap_or_else(PoisonError::into_inner);
         (!waited.timed_out()).then_some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Stdio;
+    use std::{io, thread};
+
+    use super::*;
+    use crate::alone::alone;
+
+    #[track_caller]
+    fn assert_broken<V>(law: fn(&V), version: &V) {
+        assert!(catch_unwind(AssertUnwindSafe(|| law(version))).is_err());
+    }
+
+    fn one_by_one(keys: usize, _: usize, f: F) -> Vec<u64> {
+        (0..keys).map(|key| f(key)).collect()
+    }
+
+    fn all_at_once(keys: usize, _: usize, f: F) -> Vec<u64> {
+        let f = &f;
+        thread::scope(|scope| {
+            let threads: Vec<_> = (0..keys).map(|key| scope.spawn(move || f(key))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        })
+    }
+
+    #[test]
+    fn each_law_can_be_broken() {
+        let version = |map_keys| Version { map_keys, at_once: AtOnce::Workers };
+        let reversed = |keys, _, f: F| (0..keys).rev().map(|key| f(key)).collect();
+        let run_twice = |keys, _, f: F| (0..keys).map(|key| f(key).max(f(key))).collect();
+        let without_the_first = |keys, _, f: F| (1..keys).map(|key| f(key)).collect();
+        let none_without_workers =
+            |keys: usize, workers, f: F| (0..keys.min(workers * 1_000)).map(|key| f(key)).collect();
+        for map_keys in [reversed, run_twice, without_the_first, none_without_workers] {
+            assert_broken(plain_gives_each_keys_output_in_key_order, &version(map_keys));
+        }
+        assert_broken(plain_runs_as_many_keys_at_once_as_it_says, &version(one_by_one));
+        assert_broken(plain_runs_as_many_keys_at_once_as_it_says, &version(all_at_once));
+        assert_broken(plain_lets_no_key_wait_behind_a_slow_one, &version(one_by_one));
+        // Its panic is another one.
+        assert_broken(plain_passes_a_panic_on, &version(all_at_once));
+        let lost =
+            |keys, _, f: F| (0..keys).map(|key| catch_unwind(AssertUnwindSafe(|| f(key))).unwrap_or(0)).collect();
+        assert_broken(plain_passes_a_panic_on, &version(lost));
+    }
+
+    #[test]
+    fn each_law_of_processes_can_be_broken() {
+        alone("plain::tests::each_law_of_processes_can_be_broken", || {
+            let one_by_one: Processes = |keys, _, script| {
+                let outputs = (0..keys).map(|key| script.of_key(key).output().expect("a shell").stdout);
+                outputs.map(|output| String::from_utf8(output).expect("text")).collect()
+            };
+            let reversed: Processes = |keys, _, script| {
+                let outputs = (0..keys).rev().map(|key| script.of_key(key).output().expect("a shell").stdout);
+                outputs.map(|output| String::from_utf8(output).expect("text")).collect()
+            };
+            let not_waited_for: Processes = |keys, _, script| {
+                let processes =
+                    (0..keys).map(|key| script.of_key(key).stdout(Stdio::piped()).spawn().expect("a shell"));
+                let outputs = processes.map(|mut process| io::read_to_string(process.stdout.take().expect("piped")));
+                outputs.map(|output| output.expect("text")).collect()
+            };
+            assert_broken(plain_processes_give_each_keys_output_in_key_order, &reversed);
+            assert_broken(plain_processes_give_each_keys_output_in_key_order, &not_waited_for);
+            assert_broken(plain_processes_run_as_many_keys_at_once_as_there_are_workers, &one_by_one);
+            assert_broken(plain_processes_let_no_key_wait_behind_a_slow_one, &one_by_one);
+            assert_broken(plain_processes_never_lose_a_failure, &one_by_one);
+        });
     }
 }

@@ -1,10 +1,13 @@
 //! What the three workloads share: the keys, their values, and how many each has.
 
+use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-use crate::generator::{CHUNK, InstructionSet, Mt19937, Xoshiro, xoshiro_key};
+use crate::block::HUGE_PAGE;
+use crate::contract::Join;
+use crate::generator::{InstructionSet, Mt19937, Xoshiro, xoshiro_key};
 use crate::skew::{Shares, Skew};
 
 /// Which generator makes keys and values.
@@ -66,6 +69,7 @@ pub enum JobError {
 pub struct Job {
     parameters: Parameters,
     shares: Shares,
+    instructions: InstructionSet,
     /// mt19937 draws all keys from one stream; made when first asked for.
     mt19937_keys: OnceLock<Box<[f64]>>,
 }
@@ -87,7 +91,12 @@ impl Job {
         if keys as u64 > limit {
             return Err(JobError::TooManyKeys { keys, limit });
         }
-        Ok(Job { parameters, shares: Shares::new(skew, keys as u64, total), mt19937_keys: OnceLock::new() })
+        Ok(Job {
+            shares: Shares::new(skew, keys as u64, total),
+            instructions: InstructionSet::best(),
+            mt19937_keys: OnceLock::new(),
+            parameters,
+        })
     }
 
     /// What defines it.
@@ -128,24 +137,58 @@ impl Job {
         }
     }
 
-    /// Gives the products `key * value` of key `index` to `each`, in order, [`CHUNK`] or fewer at a time.
-    pub fn products(&self, index: usize, each: impl FnMut(&[f64])) {
-        self.products_by(index, InstructionSet::best(), each);
+    /// The same job computed with these instructions, not with the best that this processor has: for tests and benchmarks.
+    pub fn with_instructions(self, instructions: InstructionSet) -> Self {
+        Job { instructions, ..self }
     }
 
-    /// [`products`](Job::products) with the instruction set forced: for tests and benchmarks.
-    pub fn products_by(&self, index: usize, instructions: InstructionSet, each: impl FnMut(&[f64])) {
-        let Parameters { rng, seed, .. } = self.parameters;
-        let (key, share) = (self.key(index), self.share(index));
-        match rng {
-            Rng::Xoshiro => {
-                let mut lanes = Xoshiro::new(seed, index, share, instructions);
-                in_chunks(share, |chunk| lanes.fill(key, chunk), each);
-            }
-            Rng::Mt19937 => {
-                let mut stream = Mt19937::of_key(seed, index);
-                in_chunks(share, |chunk| stream.fill(key, chunk), each);
-            }
+    /// Writes the products `key * value` of key `index` to all of `block`.
+    ///
+    /// # Panics
+    ///
+    /// If the length of `block` is not the key's share.
+    pub fn fill(&self, index: usize, block: &mut [MaybeUninit<f64>]) {
+        self.fill_by(index, block, |mut lanes, key, block| lanes.fill(key, block));
+    }
+
+    /// [`fill`](Job::fill), with parts of the block written side by side: each begins in the sequence where it must. mt19937
+    /// cannot skip, so there a block is one part.
+    ///
+    /// # Panics
+    ///
+    /// As `fill`.
+    pub fn fill_in_parts(&self, index: usize, block: &mut [MaybeUninit<f64>], join: &impl Join) {
+        self.fill_by(index, block, |lanes, key, block| parts(lanes, key, block, join));
+    }
+
+    fn fill_by(
+        &self,
+        index: usize,
+        block: &mut [MaybeUninit<f64>],
+        write: impl FnOnce(Xoshiro, f64, &mut [MaybeUninit<f64>]),
+    ) {
+        let (share, seed) = (self.share(index), self.parameters.seed);
+        assert_eq!(block.len() as u64, share, "the block of key {index}");
+        if share == 0 {
+            return;
+        }
+        let key = self.key(index);
+        match self.parameters.rng {
+            Rng::Xoshiro => write(Xoshiro::new(seed, index, share, self.instructions), key, block),
+            Rng::Mt19937 => Mt19937::of_key(seed, index).fill(key, block),
+        }
+    }
+
+    /// The products of key `index`, added in order.
+    pub fn sum(&self, index: usize) -> f64 {
+        let (share, seed) = (self.share(index), self.parameters.seed);
+        if share == 0 {
+            return 0.0;
+        }
+        let key = self.key(index);
+        match self.parameters.rng {
+            Rng::Xoshiro => Xoshiro::new(seed, index, share, self.instructions).sum(key, share),
+            Rng::Mt19937 => Mt19937::of_key(seed, index).sum(key, share),
         }
     }
 }
@@ -164,32 +207,47 @@ impl From<Job> for Parameters {
     }
 }
 
-/// Passes `share` values from `fill` to `each`, the last chunk cut to what remains.
-#[inline(always)]
-fn in_chunks(share: u64, mut fill: impl FnMut(&mut [f64; CHUNK]), mut each: impl FnMut(&[f64])) {
-    let mut chunk = [0.0; CHUNK];
-    let mut left = share;
-    while left > 0 {
-        fill(&mut chunk);
-        let taken = left.min(CHUNK as u64);
-        each(&chunk[..taken as usize]);
-        left -= taken;
+/// Bounds what one thread writes of a block that is cut: the values of a huge page. Smaller parts would share the fault that
+/// brings the page, and skipping to a part, some 10 µs, would show beside writing it, some 500 µs. The last part may be less.
+const PART: usize = HUGE_PAGE / size_of::<f64>();
+
+/// Writes the block by halves of whole parts.
+fn parts(mut lanes: Xoshiro, key: f64, block: &mut [MaybeUninit<f64>], join: &impl Join) {
+    if block.len() <= PART {
+        return lanes.fill(key, block);
     }
+    let (first, second) = block.split_at_mut(block.len().div_ceil(2).next_multiple_of(PART));
+    let mut later = lanes.clone();
+    let skipped = first.len() as u64;
+    let second = || {
+        later.skip(skipped);
+        parts(later, key, second, join);
+    };
+    join.join(|| parts(lanes, key, first, join), second);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Fill, Workload};
     use proptest::{prop_assert_eq, proptest};
 
     fn job(keys: usize, count: u64, rng: Rng, seed: u64) -> Job {
         Job::new(Parameters { keys, count, rng, seed, ..Parameters::default() }).unwrap()
     }
 
-    fn products(job: &Job, index: usize, instructions: InstructionSet) -> Vec<u64> {
-        let mut bits = Vec::new();
-        job.products_by(index, instructions, |chunk| bits.extend(chunk.iter().map(|value| value.to_bits())));
-        bits
+    fn products(job: &Job, index: usize) -> Vec<u64> {
+        Fill(job.clone()).expand(index).into_iter().map(f64::to_bits).collect()
+    }
+
+    /// The second half first, which one thread may do as well.
+    struct Backwards;
+
+    impl Join for Backwards {
+        fn join(&self, first: impl FnOnce() + Send, second: impl FnOnce() + Send) {
+            second();
+            first();
+        }
     }
 
     /// By CPython: keys are the first values of `random.Random(5 << 32)`, products of key 2 are
@@ -199,7 +257,7 @@ mod tests {
         let job = job(3, 2, Rng::Mt19937, 5);
         let keys = [0, 1, 2].map(|index| job.key(index).to_bits());
         assert_eq!(keys, KEYS_OF_SEED_5);
-        assert_eq!(products(&job, 2, InstructionSet::best()), PRODUCTS_OF_KEY_2);
+        assert_eq!(products(&job, 2), PRODUCTS_OF_KEY_2);
     }
 
     const KEYS_OF_SEED_5: [u64; 3] = [0x3fe3_366e_18af_9a10, 0x3fee_a757_e6ef_9f16, 0x3fef_031a_f0b0_85fb];
@@ -216,16 +274,36 @@ mod tests {
         assert!(Job::new(parameters(u32::MAX as usize, 1 << 32, Rng::Mt19937)).is_ok());
     }
 
+    #[test]
+    fn a_block_is_the_same_in_parts() {
+        let part = PART as u64;
+        for (count, rng) in [0, 1, part, part + 1, 3 * part, 7 * part + 17]
+            .map(|count| (count, Rng::Xoshiro))
+            .into_iter()
+            .chain([(part + 1, Rng::Mt19937)])
+        {
+            let job = job(2, count, rng, 42);
+            let cut = Fill(job.clone()).expand_in_parts(1, &Backwards);
+            assert!(cut.into_iter().map(f64::to_bits).eq(products(&job, 1)), "{count} values by {rng:?}");
+        }
+    }
+
+    #[test]
+    #[should_panic = "the block of key 1"]
+    fn a_block_of_another_length_is_refused() {
+        job(2, 3, Rng::Xoshiro, 42).fill(1, &mut [MaybeUninit::uninit(); 2]);
+    }
+
     proptest! {
         #[test]
         fn fewer_products_are_a_prefix_of_more(
-            mt19937: bool, seed: u64, index in 0..3_usize, fewer in 0..3 * CHUNK as u64, more in 0..CHUNK as u64,
+            mt19937: bool, seed: u64, index in 0..3_usize, fewer in 0..1_500_u64, more in 0..500_u64,
         ) {
             let rng = if mt19937 { Rng::Mt19937 } else { Rng::Xoshiro };
-            let all = products(&job(3, fewer + more, rng, seed), index, InstructionSet::best());
+            let all = products(&job(3, fewer + more, rng, seed), index);
             prop_assert_eq!(all.len() as u64, fewer + more);
             for instructions in InstructionSet::available() {
-                let some = products(&job(3, fewer, rng, seed), index, instructions);
+                let some = products(&job(3, fewer, rng, seed).with_instructions(instructions), index);
                 prop_assert_eq!(&some[..], &all[..fewer as usize], "{}", instructions.name());
             }
         }

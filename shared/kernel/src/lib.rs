@@ -54,7 +54,7 @@ mod skew;
 mod workloads;
 
 pub use block::{HUGE_PAGE, with_huge_pages};
-pub use contract::{Context, Runs, StartError, Strategy, Verifiable, WorkerCommand, Workload};
+pub use contract::{Context, Join, Runs, StartError, Strategy, Verifiable, WorkerCommand, Workload};
 pub use digest::Digest;
 pub use job::{Job, JobError, Parameters, Rng};
 pub use ordered::{from_workers, in_key_order};
