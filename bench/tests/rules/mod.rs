@@ -163,7 +163,7 @@ pub(crate) fn what_one_strategy_alone_depends_on_stands_in_its_manifest(root: &P
         let uses = |package: &&&Package| package.dependencies.iter().any(|dependency| dependency.name == name);
         let users: Vec<_> = members.iter().filter(uses).collect();
         let lone_strategy = users.len() == 1 && folder(users[0]).starts_with(root.join("impls"));
-        assert!(!lone_strategy, "{} alone depends on {name}: its version belongs into that Cargo.toml", users[0].name);
+        assert!(!lone_strategy, "{} alone depends on {name}: its version belongs in that Cargo.toml", users[0].name);
         assert!(!users.is_empty(), "nobody depends on {name}");
     }
 }
@@ -177,7 +177,7 @@ pub(crate) fn strategies_that_share_a_dependency_ask_for_one_version(root: &Path
             let (first, version) = asked.entry(&dependency.name).or_insert((&package.name, &dependency.req));
             assert_eq!(
                 &dependency.req, *version,
-                "{}, and {first} another version of {}",
+                "{} asks for another version of {} than {first}",
                 package.name, dependency.name
             );
         }
