@@ -148,6 +148,8 @@ fn a_new_strategy_is_whole_from_the_start() {
         rules::dependencies_come_from_the_registry,
         rules::dependencies_run_one_way,
         rules::every_crate_takes_the_workspaces_versions_and_lints,
+        rules::what_one_strategy_alone_depends_on_stands_in_its_manifest,
+        rules::strategies_that_share_a_dependency_ask_for_one_version,
         rules::every_strategy_is_its_folder,
         rules::every_strategy_explains_itself,
         rules::every_strategy_is_short,

@@ -24,6 +24,8 @@ tests! {
     dependencies_come_from_the_registry,
     dependencies_run_one_way,
     every_crate_takes_the_workspaces_versions_and_lints,
+    what_one_strategy_alone_depends_on_stands_in_its_manifest,
+    strategies_that_share_a_dependency_ask_for_one_version,
     every_strategy_is_its_folder,
     every_strategy_explains_itself,
     every_strategy_is_short,

@@ -87,7 +87,7 @@ Made impls/{name}, and entered it in Cargo.lock. It does what {TEMPLATE} does un
   impls/{name}/tests/laws.rs       whether a free worker takes the next key, and how many keys run at once
   impls/{name}/Cargo.toml          its description, and what it depends on
 
-A crate that the workspace does not have yet also takes a line in Cargo.toml, below [workspace.dependencies]. Then:
+Then:
 
   grep -rn '{FILL_IN}' impls/{name}       what only you can say
   scripts/compare.sh splice plain --into impls/{name}/README.md

@@ -1,6 +1,6 @@
 //! The repository's rules that no compiler checks. Each is a function of the folder that the repository is in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::iter;
 use std::path::{Path, PathBuf};
@@ -117,8 +117,17 @@ pub(crate) fn dependencies_run_one_way(root: &Path) {
     }
 }
 
+/// The crates below `[workspace.dependencies]` that come from elsewhere.
+fn shared_dependencies(root: &Path) -> BTreeSet<String> {
+    let manifest: toml::Table = read(root.join("Cargo.toml")).parse().unwrap();
+    let dependencies = manifest["workspace"]["dependencies"].as_table().unwrap();
+    dependencies.iter().filter(|(_, what)| what.get("path").is_none()).map(|(name, _)| name.clone()).collect()
+}
+
 pub(crate) fn every_crate_takes_the_workspaces_versions_and_lints(root: &Path) {
+    let shared_dependencies = shared_dependencies(root);
     for package in metadata(root).workspace_packages() {
+        let is_strategy = folder(package).starts_with(root.join("impls"));
         let manifest: toml::Table = read(&package.manifest_path).parse().unwrap();
         assert_eq!(manifest["lints"]["workspace"].as_bool(), Some(true), "{}", package.name);
         for key in ["version", "edition", "rust-version", "license"] {
@@ -126,6 +135,9 @@ pub(crate) fn every_crate_takes_the_workspaces_versions_and_lints(root: &Path) {
         }
         assert!(package.description.is_some(), "{} has no description", package.name);
         for dependency in &package.dependencies {
+            if is_strategy && dependency.path.is_none() && !shared_dependencies.contains(&dependency.name) {
+                continue;
+            }
             let table = match dependency.kind {
                 DependencyKind::Development => "dev-dependencies",
                 DependencyKind::Build => "build-dependencies",
@@ -139,6 +151,35 @@ pub(crate) fn every_crate_takes_the_workspaces_versions_and_lints(root: &Path) {
                 .filter_map(|tables| tables.get(table)?.get(&dependency.name)?.get("workspace")?.as_bool())
                 .any(|shared| shared);
             assert!(shared, "{} does not take {} from the workspace", package.name, dependency.name);
+        }
+    }
+}
+
+/// So a strategy comes and goes with its folder.
+pub(crate) fn what_one_strategy_alone_depends_on_stands_in_its_manifest(root: &Path) {
+    let metadata = metadata(root);
+    let members = metadata.workspace_packages();
+    for name in shared_dependencies(root) {
+        let uses = |package: &&&Package| package.dependencies.iter().any(|dependency| dependency.name == name);
+        let users: Vec<_> = members.iter().filter(uses).collect();
+        let lone_strategy = users.len() == 1 && folder(users[0]).starts_with(root.join("impls"));
+        assert!(!lone_strategy, "{} alone depends on {name}: its version belongs in that Cargo.toml", users[0].name);
+        assert!(!users.is_empty(), "nobody depends on {name}");
+    }
+}
+
+/// Else the workspace would build two versions of one crate, and compare them.
+pub(crate) fn strategies_that_share_a_dependency_ask_for_one_version(root: &Path) {
+    let metadata = metadata(root);
+    let mut asked = BTreeMap::new();
+    for package in strategies(root, &metadata) {
+        for dependency in package.dependencies.iter().filter(|dependency| dependency.path.is_none()) {
+            let (first, version) = asked.entry(&dependency.name).or_insert((&package.name, &dependency.req));
+            assert_eq!(
+                &dependency.req, *version,
+                "{} asks for another version of {} than {first}",
+                package.name, dependency.name
+            );
         }
     }
 }
