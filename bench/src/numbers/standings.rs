@@ -26,7 +26,7 @@ pub struct Standing {
     pub rank: Option<usize>,
     /// The row's name.
     pub name: String,
-    /// It is a strategy that draws from the job's generator.
+    /// It is a strategy that draws from the job's generator, has the system's allocator, and is at the run's only job.
     pub is_among_strategies: bool,
     /// The whole process, from outside.
     pub cold: Summary,
@@ -88,8 +88,13 @@ pub const CONTROL_WITHIN: f64 = 0.05;
 impl Control {
     /// Of a run in which both could be measured.
     pub fn of(run: &Run) -> Option<Control> {
-        let figure = |name| Figure::of(&cold(run.measured(name).filter(|measured| measured.failure.is_none())?));
-        Some(Control { ratio: figure(CONTROL)?.over(&figure(SEQUENTIAL)?) })
+        let figure = |cell: &Cell| {
+            let measured = run.measured(&cell.name).filter(|measured| measured.failure.is_none())?;
+            Figure::of(&cold(measured))
+        };
+        let control = run.plan.cells.iter().find(|cell| cell.row == CONTROL)?;
+        let sequential = run.plan.cell(SEQUENTIAL, control.at)?;
+        Some(Control { ratio: figure(control)?.over(&figure(sequential)?) })
     }
 
     /// What is wrong, if equal rows did not come out equal. Nothing is known where there is no interval.
@@ -114,7 +119,10 @@ struct Figures<'a> {
 
 impl Figures<'_> {
     fn is_among_strategies(&self, run: &Run) -> bool {
-        self.row.kind == Kind::Strategy && run.plan.job().is_none_or(|job| job.rng == self.cell.job.rng)
+        self.row.kind == Kind::Strategy
+            && self.row.allocator.is_system()
+            && !run.plan.has_several_jobs()
+            && run.plan.job().is_none_or(|job| job.rng == self.cell.job.rng)
     }
 }
 
@@ -153,7 +161,8 @@ impl Standings {
             a.0.total_cmp(&b.0).then_with(|| a.1.cmp(b.1))
         });
         let standing = |it: &&Figures<'_>| {
-            let can_tell = it.cold.samples >= stats::RUNS_FOR_AN_INTERVAL;
+            // Rows at different jobs have no order.
+            let can_tell = it.cold.samples >= stats::RUNS_FOR_AN_INTERVAL && !run.plan.has_several_jobs();
             // Strategies that draw from the job's generator are ranked among themselves: a table of them need not show others.
             let is_beside = |other: &&&Figures<'_>| !it.is_among_strategies(run) || other.is_among_strategies(run);
             let clearly = |other: &&&Figures<'_>| it.cold.is_clearly_above(&other.cold);

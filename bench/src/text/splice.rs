@@ -15,7 +15,7 @@ use clap::ValueEnum;
 use crate::numbers::difference::{self, Incomparable};
 use crate::run::Run;
 use crate::run::folder::FileError;
-use crate::text::{difference as difference_text, porting, strategies};
+use crate::text::{allocators, difference as difference_text, porting, strategies};
 
 /// What can be spliced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -26,6 +26,8 @@ pub enum Part {
     Notebook,
     /// What one lock does to threads, in Rust and in Python, of one run
     Gil,
+    /// Strategies with each of several allocators, of one run
+    Allocators,
     /// One run against another
     Cmp,
 }
@@ -42,6 +44,14 @@ pub enum SpliceError {
     /// Two runs cannot be compared.
     #[error(transparent)]
     Incomparable(#[from] Incomparable),
+    /// The run was for another question.
+    #[error("{run} has no part {part}")]
+    NotOf {
+        /// The run.
+        run: String,
+        /// The part.
+        part: &'static str,
+    },
     /// Too few, or too many.
     #[error("{part} takes {wanted} {}, not {given}", if *.wanted == 1 { "run" } else { "runs" })]
     Runs {
@@ -70,6 +80,7 @@ impl Part {
             Part::Strategies => "strategies",
             Part::Notebook => "notebook",
             Part::Gil => "gil",
+            Part::Allocators => "allocators",
             Part::Cmp => "cmp",
         }
     }
@@ -81,12 +92,21 @@ impl Part {
             return Err(SpliceError::Runs { part: self.name(), wanted, given: runs.len() });
         }
         let read = runs.iter().map(|run| Run::read(&root.join(run))).collect::<Result<Vec<Run>, _>>()?;
+        let is_there = |run: &Run| match self {
+            Part::Cmp => true,
+            Part::Allocators => run.plan.has_allocators(),
+            Part::Strategies | Part::Notebook | Part::Gil => !run.plan.has_several_jobs(),
+        };
+        if let Some((run, _)) = runs.iter().zip(&read).find(|(_, read)| !is_there(read)) {
+            return Err(SpliceError::NotOf { run: run.clone(), part: self.name() });
+        }
         let up = "../".repeat(within.components().count());
         let links: Vec<String> =
             runs.iter().map(|run| format!("[All columns, intervals and samples]({up}{run}/README.md)")).collect();
         let table = match self {
             Part::Strategies => strategies::table(&read[0]),
             Part::Notebook => porting::short_table(&read[0]),
+            Part::Allocators => allocators::part(&read[0]),
             Part::Gil => strategies::lock_table(&read[0]),
             Part::Cmp => {
                 let stamps = [&read[0], &read[1]].map(|run| run.plan.stamp.as_str());
