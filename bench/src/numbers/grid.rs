@@ -6,7 +6,7 @@ use crate::run::allocator::Allocator;
 use crate::run::answer::seconds;
 use crate::run::footprint::Footprint;
 use crate::run::job::Job;
-use crate::run::plan::Kind;
+use crate::run::plan::{Kind, SEQUENTIAL};
 use crate::run::{Measured, Run};
 
 /// A run's strategies by its jobs.
@@ -57,9 +57,8 @@ impl Grid {
             })
             .collect();
         let strategy = |row: &Line| Allocator::of_row(&row.name).0.to_owned();
-        let order: Vec<String> = rows.iter().map(strategy).collect();
-        // Stable: the allocators of a strategy stay in the order of the plan.
-        rows.sort_by_key(|row| order.iter().position(|name| *name == strategy(row)));
+        // The plain loop first. Stable: the allocators of a strategy stay in the order of the plan.
+        rows.sort_by_key(|row| (strategy(row) != SEQUENTIAL, strategy(row)));
         let systems: Vec<Line> = rows.iter().filter(|row| row.allocator.is_system()).cloned().collect();
         for row in rows.iter_mut().filter(|row| !row.allocator.is_system()) {
             let Some(system) = systems.iter().find(|system| system.name == strategy(row)) else { continue };

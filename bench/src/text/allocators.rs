@@ -91,7 +91,8 @@ fn cold(place: &Place) -> String {
 }
 
 fn drop(place: &Place) -> String {
-    or_nothing(place.drop.as_ref(), time)
+    // Where it is next to nothing, its digits are of no use.
+    or_nothing(place.drop.as_ref(), |drop| format!("{:.2} ns", drop.summary.median * 1e9))
 }
 
 fn gain(place: &Place) -> String {
