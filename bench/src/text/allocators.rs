@@ -6,19 +6,21 @@ use crate::run::Run;
 use crate::run::footprint::Footprint;
 use crate::run::job::Job;
 use crate::text::table::{Align, markdown};
-use crate::text::{made_by, number, or_nothing, seen};
+use crate::text::{compared, made_by, number, or_nothing, seen};
 
-/// The tables of a run of several sizes, each with its question above it.
-pub fn tables(run: &Run) -> String {
+/// The tables of a run of several sizes, each with its question above it; the ratios with their intervals if those are wanted.
+pub fn tables(run: &Run, intervals: bool) -> String {
     let grid = Grid::of(run);
     let systems = grid.rows.iter().any(|row| row.allocator.is_system());
     let others = grid.rows.iter().any(|row| !row.allocator.is_system());
     let mut text =
         table(&grid, "Warm: the time per value of a batch in a program that has run one before.", warm, |_| true);
     if systems && others {
-        let question =
-            "How many times faster that is than the same strategy with the system's allocator, with a 95 % interval.";
-        text += &table(&grid, question, gain, |row| !row.allocator.is_system());
+        let interval = if intervals { ", with a 95 % interval" } else { "" };
+        let question = format!(
+            "How many times faster a warm batch is than that of the same strategy with the system's allocator{interval}."
+        );
+        text += &table(&grid, &question, if intervals { gain } else { short_gain }, |row| !row.allocator.is_system());
     }
     text += &table(&grid, "Cold: the time per value of a whole process with one batch.", cold, |_| true);
     text += &table(&grid, "The most memory that such a process held, in sizes of its output.", memory, |_| true);
@@ -33,7 +35,7 @@ pub fn tables(run: &Run) -> String {
 
 /// The same as a part of a document.
 pub fn part(run: &Run) -> String {
-    let tables = if run.plan.has_several_jobs() { tables(run) } else { one_job(run) };
+    let tables = if run.plan.has_several_jobs() { tables(run, false) } else { one_job(run) };
     format!("{tables}{}\n", made_by(run))
 }
 
@@ -42,7 +44,7 @@ pub fn one_job(run: &Run) -> String {
     let grid = Grid::of(run);
     let columns = [
         ("strategy", Align::Left),
-        ("time per value", Align::Right),
+        ("cold", Align::Right),
         ("warm", Align::Right),
         ("× system", Align::Right),
         ("memory ÷ output", Align::Right),
@@ -50,7 +52,7 @@ pub fn one_job(run: &Run) -> String {
     ];
     let row = |row: &Line| {
         let place = row.places.first()?.as_ref()?;
-        Some(vec![row.name.clone(), cold(place), warm(place), gain(place), memory(place), drop(place)])
+        Some(vec![row.name.clone(), cold(place), warm(place), gain_of(row, place), memory(place), drop(place)])
     };
     let rows: Vec<Vec<String>> = grid.rows.iter().filter_map(row).collect();
     if rows.is_empty() { String::new() } else { format!("{}\n", markdown(&columns, &rows)) }
@@ -97,6 +99,14 @@ fn drop(place: &Place) -> String {
 
 fn gain(place: &Place) -> String {
     or_nothing(place.gain, number::ratio)
+}
+
+fn short_gain(place: &Place) -> String {
+    or_nothing(place.gain, |gain| number::factor(gain.value))
+}
+
+fn gain_of(row: &Line, place: &Place) -> String {
+    compared(place.gain, row.allocator.is_system(), number::ratio)
 }
 
 fn memory(place: &Place) -> String {

@@ -113,7 +113,7 @@ fn sizes_section(run: &Run) -> String {
     if !run.is_timed() {
         return "Nothing was timed.\n\n".to_owned();
     }
-    format!("{}{HOW_TO_READ_SIZES}{}", allocators::tables(run), jobs_list(run))
+    format!("{}{HOW_TO_READ_SIZES}{}", allocators::tables(run, true), jobs_list(run))
 }
 
 /// What the numbers at the ends of cells mean.
