@@ -88,13 +88,8 @@ pub const CONTROL_WITHIN: f64 = 0.05;
 impl Control {
     /// Of a run in which both could be measured.
     pub fn of(run: &Run) -> Option<Control> {
-        let figure = |cell: &Cell| {
-            let measured = run.measured(&cell.name).filter(|measured| measured.failure.is_none())?;
-            Figure::of(&cold(measured))
-        };
-        let control = run.plan.cells.iter().find(|cell| cell.row == CONTROL)?;
-        let sequential = run.plan.cell(SEQUENTIAL, control.at)?;
-        Some(Control { ratio: figure(control)?.over(&figure(sequential)?) })
+        let figure = |row| Figure::of(&total(run, row)?);
+        Some(Control { ratio: figure(CONTROL)?.over(&figure(SEQUENTIAL)?) })
     }
 
     /// What is wrong, if equal rows did not come out equal. Nothing is known where there is no interval.
@@ -106,6 +101,27 @@ impl Control {
             () => None,
         }
     }
+}
+
+/// The cold times of a row by round, summed up over its jobs: one ratio is then known well, and not several badly. Nothing if it
+/// is not there or has failed at any.
+fn total(run: &Run, row: &str) -> Option<ByRound> {
+    let cells = run.plan.cells.iter().zip(&run.measured).filter(|(cell, _)| cell.row == row);
+    let mut totals: Option<ByRound> = None;
+    for (_, measured) in cells {
+        if measured.failure.is_some() {
+            return None;
+        }
+        let own = cold(measured);
+        totals = Some(match totals {
+            None => own,
+            Some(totals) => {
+                let both = totals.into_iter().filter_map(|(round, time)| Some((round, time + own.get(&round)?)));
+                both.collect()
+            }
+        });
+    }
+    totals
 }
 
 /// The figures of one cell.

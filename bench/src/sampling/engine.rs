@@ -197,12 +197,7 @@ fn allocators(plan: &Plan) -> Vec<Allocator> {
 fn plan(request: &Request, programs: &Programs, stamp: String) -> Plan {
     let rows = programs.contenders.iter().map(|contender| contender.row(None));
     let not_measured = programs.not_measured.iter().map(|(contender, why)| contender.row(Some(why.clone())));
-    // Whether equal rows come out equal is asked of the machine, and once: in the middle of the sizes.
-    let controlled = request.jobs.len() / 2;
-    let at = |at| {
-        let part = programs.contenders.iter().filter(move |it| it.kind != Kind::Control || at == controlled);
-        part.map(move |contender| contender.at(at, &request.jobs, REPEAT))
-    };
+    let at = |at| programs.contenders.iter().map(move |contender| contender.at(at, &request.jobs, REPEAT));
     Plan {
         format: FORMAT,
         stamp,

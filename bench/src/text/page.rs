@@ -56,7 +56,7 @@ pub fn render(run: &Run) -> String {
     }
     page += &failed_table(run);
     page += &not_measured_table(run);
-    page += &control_section(standings.control);
+    page += &control_section(standings.control, several);
     page += &provenance(run);
     page
 }
@@ -310,7 +310,8 @@ fn not_measured_table(run: &Run) -> String {
     if rows.is_empty() { String::new() } else { format!("## Not measured\n\n{}\n", markdown(&columns, &rows)) }
 }
 
-fn control_section(control: Option<Control>) -> String {
+fn control_section(control: Option<Control>, several: bool) -> String {
+    let at = if several { " at each size, and each of the two summed up in each round" } else { "" };
     let Some(control) = control else { return String::new() };
     let verdict = match (control.objection(), control.ratio.interval) {
         (Some(why), _) => format!("{why}: see the warning above"),
@@ -318,7 +319,7 @@ fn control_section(control: Option<Control>) -> String {
         (None, None) => "too few rounds to tell more".to_owned(),
     };
     format!(
-        "## Control\n\n`sequential` was entered twice. The second takes {} the time of the first: {verdict}.\n\n",
+        "## Control\n\n`sequential` was entered twice{at}. The second takes {} the time of the first: {verdict}.\n\n",
         number::ratio(control.ratio)
     )
 }
