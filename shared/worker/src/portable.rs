@@ -1,4 +1,4 @@
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 
 use kernel::{Fill, Sum, Wait, Workload};
 use serde::Serialize;
@@ -111,14 +111,9 @@ impl Portable for Fill {
             // In one message with its head.
             return Raw::send(&self.expand(index), answer);
         }
-        let mut pieces = BufWriter::with_capacity(PIECE, answer.announce(length)?);
-        let mut sent = Ok(());
-        self.0.products(index, |chunk| {
-            if sent.is_ok() {
-                sent = pieces.write_all(bytemuck::cast_slice(chunk));
-            }
-        });
-        sent.and_then(|()| pieces.flush())
+        let mut channel = answer.announce(length)?;
+        let mut piece = vec![0.0; PIECE / size_of::<f64>()];
+        self.0.pieces(index, &mut piece, |values| channel.write_all(bytemuck::cast_slice(values)))
     }
 }
 
