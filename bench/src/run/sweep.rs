@@ -33,7 +33,7 @@ pub const SWEEPS: [Sweep; 1] = [Sweep {
     only: &["sequential", "std-counter", "rayon-iter", "process-pool"],
     allocators: &[Allocator::System, Allocator::Mimalloc, Allocator::Jemalloc],
     jobs: blocks,
-    // 61 cells take two minutes a round. Six are the fewest that have an interval.
+    // 65 cells take two minutes a round on two CPUs. Six are the fewest that have an interval.
     least_rounds: 6,
     budget: 12.0 * 60.0,
 }];

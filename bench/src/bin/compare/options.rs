@@ -136,7 +136,9 @@ const OF_THE_RUN: [&str; 11] = [
 /// What can be done without measuring.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Measure strategies at several sizes, for one question: what allocators do to blocks of 8 kB to 80 MB. Its flags are the same
+    /// Measure strategies at several sizes, for one question
+    ///
+    /// The flags are those of any run. The defaults are the sweep's own.
     Sweep(Swept),
     /// Remake the page and the index from the samples of a run
     Report {
@@ -163,8 +165,8 @@ pub(crate) enum Command {
 /// A run of several jobs.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Swept {
-    /// Which
-    #[arg(value_name = "SWEEP", value_parser = sweep)]
+    /// Which.
+    #[arg(value_name = "SWEEP", value_parser = sweep, help = sweeps())]
     pub(crate) sweep: &'static Sweep,
 
     #[command(flatten)]
@@ -274,6 +276,16 @@ impl Measuring {
         folder::check_writable(&dir).map_err(|error| Usage(format!("{flag}no file can be made in {error}")))?;
         Ok(dir)
     }
+}
+
+/// All sweeps, each with what it does unless flags say otherwise.
+fn sweeps() -> String {
+    let line = |sweep: &Sweep| {
+        let Sweep { name, about, only, least_rounds, budget, .. } = sweep;
+        let (only, minutes) = (only.join(", "), budget / 60.0);
+        format!("{name}: {about}; {only}; {least_rounds} rounds at least, and none begun after {minutes} minutes")
+    };
+    SWEEPS.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// A sweep by its name.
