@@ -12,6 +12,7 @@ use bench::entrants::building;
 use bench::entrants::contender::{self, Contender};
 use bench::process;
 use bench::process::interrupt::Interrupt;
+use bench::run::allocator::Allocator;
 use bench::run::answer::{Answer, Reference};
 use bench::run::job::Job;
 use bench::run::plan::SEQUENTIAL;
@@ -41,7 +42,7 @@ fn run(criterion: &mut Criterion) -> Result<usize> {
     let names = contender::select(&contender::strategies(&root.join("impls"))?, &[])?;
     // A Ctrl-C ends this whole program.
     let (_held, interrupt) = Interrupt::channel();
-    let executables = building::build(root, &names, &interrupt)?;
+    let executables = building::build(root, &names, Allocator::System, &interrupt)?;
     let contender = |name: &String| {
         let path = executables.get(name).with_context(|| format!("{name} did not build"))?;
         anyhow::Ok(Contender::program(path, name))

@@ -10,7 +10,7 @@ use bench::run::machine::Others;
 use bench::run::plan::Ended;
 use bench::run::sample::{Failure, Line, Stage};
 use bench::text::splice::{self, Part};
-use bench::text::{doubts, index, page, porting, strategies};
+use bench::text::{allocators, doubts, index, page, porting, strategies};
 
 use crate::markdown::{Table, tables};
 
@@ -56,6 +56,85 @@ fn the_short_table() {
 }
 
 #[test]
+fn the_page_of_a_sweep() {
+    insta::assert_snapshot!(page::render(&recorded("sweep")));
+}
+
+#[test]
+fn the_part_of_a_sweep() {
+    insta::assert_snapshot!(allocators::part(&recorded("sweep")));
+}
+
+/// Of one size, all questions are in one table.
+#[test]
+fn the_table_of_one_size() {
+    insta::assert_snapshot!(allocators::one_job(&of_one_size()));
+}
+
+/// What a run of the larger size of the sweep alone would be.
+fn of_one_size() -> Run {
+    let mut run = recorded("sweep");
+    let kept: Vec<bool> = run.plan.cells.iter().map(|cell| cell.at == 1).collect();
+    let mut keep = kept.iter();
+    run.measured.retain(|_| *keep.next().unwrap());
+    run.plan.cells.retain(|cell| cell.at == 1);
+    for cell in &mut run.plan.cells {
+        cell.at = 0;
+        cell.name = cell.row.clone();
+    }
+    run
+}
+
+#[test]
+fn no_row_of_a_sweep_is_ranked_and_none_with_an_allocator_is_among_the_strategies() {
+    let standings = Standings::of(&recorded("sweep"));
+    assert!(!standings.rows.is_empty());
+    assert!(standings.rows.iter().all(|row| row.rank.is_none() && !row.is_among_strategies));
+    assert!(standings.control.is_some());
+    let standings = Standings::of(&of_one_size());
+    let among: Vec<&str> =
+        standings.rows.iter().filter(|row| row.is_among_strategies).map(|row| row.name.as_str()).collect();
+    assert_eq!(among, ["sequential", "std-counter"]);
+}
+
+/// Fails unless each gain in `text` is the quotient of two warm cells. Returns how many there were.
+#[track_caller]
+fn check_gains(text: &str) -> usize {
+    let tables = tables(text);
+    let of_sizes = |table: &&Table| table.columns.first().is_some_and(|title| title == "strategy");
+    let mut tables = tables.iter().filter(of_sizes);
+    let warm = tables.next().unwrap();
+    let gains = if warm.has("× system") { warm } else { tables.next().unwrap() };
+    let mut checked = 0;
+    for row in &gains.rows {
+        let (name, strategy) = (&row[0], row[0].split('.').next().unwrap());
+        for (column, shown) in
+            gains.columns.iter().zip(row).skip(1).filter(|(_, shown)| shown.contains('×') && *shown != "1×")
+        {
+            if gains.has("× system") && column != "× system" {
+                continue;
+            }
+            let clock = if column == "× system" { "warm" } else { column };
+            let cell = |name: &str| warm.cell(warm.row("strategy", name).unwrap(), clock).unwrap();
+            markdown::assert_is_quotient(&format!("{name} {column}"), shown, cell(strategy), cell(name));
+            checked += 1;
+        }
+    }
+    checked
+}
+
+#[test]
+fn every_gain_is_the_quotient_of_two_cells() {
+    assert_eq!(check_gains(&page::render(&recorded("sweep"))), 8);
+    let part = allocators::part(&recorded("sweep"));
+    assert_eq!(check_gains(&part), 8);
+    assert_eq!(check_gains(&allocators::one_job(&of_one_size())), 4);
+    let Table { rows, .. } = &tables(&part)[1];
+    let wrong = part.replace(rows[0][1].split('×').next().unwrap(), "77.7");
+    assert!(std::panic::catch_unwind(|| check_gains(&wrong)).is_err());
+}
+
+#[test]
 fn the_index() {
     let run = recorded("run");
     let mut interrupted = run.clone();
@@ -76,7 +155,7 @@ fn the_index() {
 
 #[test]
 fn all_lines_of_the_recordings_are_read() {
-    for name in ["run", "notebook"] {
+    for name in ["run", "notebook", "sweep"] {
         assert_eq!(recorded(name).dropped, 0, "{name}");
         assert_eq!(with_lines(name, |_| true), recorded(name), "{name}");
     }
@@ -163,7 +242,7 @@ fn a_round_beside_others_is_said_and_so_is_a_missing_sample() {
 
 #[test]
 fn tables_fit_where_they_are_read() {
-    for run in ["run", "notebook"].map(recorded) {
+    for run in ["run", "notebook", "sweep"].map(recorded) {
         for line in page::tables(&run).lines().filter(|line| line.starts_with('|')) {
             assert!(line.chars().count() <= 120, "{line}");
         }
@@ -254,7 +333,7 @@ fn a_ratio_that_is_not_of_its_cells_is_found() {
 #[test]
 fn every_ratio_in_a_document_is_the_quotient_of_its_cells() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let documents = ["README.md", "METHODOLOGY.md"].map(|name| root.join(name));
+    let documents = ["README.md", "METHODOLOGY.md", "docs/allocators.md"].map(|name| root.join(name));
     for (document, spliced, text) in documents.iter().flat_map(|document: &PathBuf| {
         let text = fs::read_to_string(document).unwrap();
         let between = |part: Part| {
@@ -266,7 +345,7 @@ fn every_ratio_in_a_document_is_the_quotient_of_its_cells() {
     }) {
         // tests/tidy.rs fails if it is not there.
         let Ok(run) = Run::read(&root.join(&spliced.runs[0])) else { continue };
-        let checked = check_ratios(&text, &run);
+        let checked = if spliced.part == Part::Allocators { check_gains(&text) } else { check_ratios(&text, &run) };
         assert!(checked > 0 || spliced.part == Part::Gil, "{}: no ratio in {spliced:?}", document.display());
     }
 }

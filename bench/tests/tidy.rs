@@ -39,5 +39,6 @@ tests! {
 tests! {
     documents:
     every_spliced_part_is_as_it_is_made,
+    the_page_about_allocators_has_the_lines_of_the_harness,
     the_readme_shows_the_strategies_and_the_notebook,
 }

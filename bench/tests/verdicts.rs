@@ -8,6 +8,7 @@ use bench::numbers::stats::Figure;
 use bench::numbers::stopping::{self, LEAST_ROUNDS};
 use bench::numbers::{random, standings};
 use bench::run::Run;
+use bench::run::allocator::Allocator;
 use bench::run::job::Job;
 use bench::run::plan::{CONTROL, Cell, FORMAT, Kind, LIMIT, LIMIT_OF_ONE, Plan, Row, SEQUENTIAL, Stop};
 use bench::run::sample::{Cold, Failure, Line, Round, Stage};
@@ -36,6 +37,7 @@ fn run(rows: &[(&str, Vec<f64>)]) -> Run {
     let cell = |name: &str| Cell {
         name: name.into(),
         row: name.into(),
+        at: 0,
         job: job.clone(),
         command: name.into(),
         rounds: None,
@@ -46,12 +48,20 @@ fn run(rows: &[(&str, Vec<f64>)]) -> Run {
         format: FORMAT,
         stamp: "2026-11-24T00-00-00Z".into(),
         command: "compare".into(),
+        sweep: None,
         rows: rows
             .iter()
-            .map(|(name, _)| Row { name: (*name).into(), kind: kind(name), lines: None, rng: None, not_measured: None })
+            .map(|(name, _)| Row {
+                name: (*name).into(),
+                kind: kind(name),
+                lines: None,
+                rng: None,
+                allocator: Allocator::System,
+                not_measured: None,
+            })
             .collect(),
         cells: rows.iter().map(|(name, _)| cell(name)).collect(),
-        stop: Stop { rounds: None, within: 0.03, budget: 900.0 },
+        stop: Stop { rounds: None, least: None, within: 0.03, budget: 900.0 },
         repeat: 3,
         shuffle_seed: 1,
         condition: true,

@@ -80,6 +80,7 @@ fn run(options: &Options) -> Result<Report, String> {
         seed: parameters.seed,
         workers: workers.get(),
         profile: if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned(),
+        allocator: harness::ALLOCATOR.to_owned(),
         start_ns: 0,
         run_ns,
         drop_ns,

@@ -12,7 +12,11 @@ use cargo_metadata::{Message, Metadata, MetadataCommand, PackageId};
 
 use crate::process;
 use crate::process::interrupt::Interrupt;
+use crate::run::allocator::Allocator;
 use crate::run::plan::LIMIT;
+
+/// Below the target folder, the folder of programs with another allocator, each allocator's in one of its own.
+pub(crate) const ALLOCATORS: &str = "allocators";
 
 /// Why there is nothing to measure.
 #[derive(Debug, thiserror::Error)]
@@ -45,11 +49,21 @@ pub enum BuildError {
 /// among them; the others still are.
 ///
 /// One go, so that all are built from the same dependencies with the same features.
-pub fn build(root: &Path, names: &[String], interrupt: &Interrupt) -> Result<BTreeMap<String, PathBuf>, BuildError> {
+///
+/// With another allocator than the system's, the harness has the feature of that name, and the programs are in a folder of
+/// their own below the target folder; cargo's intermediate files are not. So none takes another's place, cargo keeps what it has
+/// compiled for each, and all that does not depend on the harness is compiled once.
+pub fn build(
+    root: &Path,
+    names: &[String],
+    allocator: Allocator,
+    interrupt: &Interrupt,
+) -> Result<BTreeMap<String, PathBuf>, BuildError> {
     let metadata = metadata(root)?;
     // A strategy may depend on a crate that is called the same: what a member made is told by its id.
     let programs = metadata.workspace_packages().into_iter().filter_map(|package| {
-        let has_limit = package.targets.iter().any(|target| target.is_bin() && target.name == LIMIT);
+        let has_limit =
+            allocator.is_system() && package.targets.iter().any(|target| target.is_bin() && target.name == LIMIT);
         let name = if has_limit { LIMIT } else { names.iter().find(|name| **name == *package.name)? };
         Some((package.id.clone(), name.to_owned()))
     });
@@ -59,12 +73,18 @@ pub fn build(root: &Path, names: &[String], interrupt: &Interrupt) -> Result<BTr
     // Of the whole workspace, by program: `-p NAME` would be ambiguous then, and with `-p` the features of dependencies would
     // be those of the selected packages, so that all would be built again for another selection.
     command.args(programs.values().flat_map(|name| ["--bin", name]));
+    let mut target = metadata.target_directory.clone();
+    if !allocator.is_system() {
+        command.env("CARGO_BUILD_BUILD_DIR", metadata.build_directory.as_ref().unwrap_or(&target));
+        target.extend([ALLOCATORS, allocator.name()]);
+        command.args(["--features", &format!("harness/{}", allocator.name()), "--target-dir", target.as_str()]);
+    }
     command.current_dir(root).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(process::shown());
     let mut cargo = command.spawn()?;
     let said = process::pass_on(&mut cargo);
     let built = process::interruptible(cargo.id(), interrupt, || {
         let messages = cargo.stdout.take().ok_or_else(|| io::Error::other("no pipe to cargo"))?;
-        let made = executables(BufReader::new(messages), &programs, &metadata.target_directory);
+        let made = executables(BufReader::new(messages), &programs, &target);
         if made.is_err() {
             // It may have ended by itself.
             let _ended = cargo.kill();

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::run::allocator::Allocator;
 use crate::run::job::Job;
 use crate::run::plan::{CONTROL, Cell, Kind, LIMIT, LIMIT_OF_ONE, Row, SEQUENTIAL};
 
@@ -24,6 +25,8 @@ pub struct Contender {
     pub kind: Kind,
     /// It draws from this generator instead of the job's.
     pub rng: Option<String>,
+    /// What gives it memory.
+    pub allocator: Allocator,
     /// It has so many workers instead of the job's.
     pub workers: Option<usize>,
     /// Lines of code, where there is source to count.
@@ -43,6 +46,7 @@ impl Contender {
             shown,
             kind: Kind::Strategy,
             rng: None,
+            allocator: Allocator::System,
             workers: None,
             lines: None,
         }
@@ -60,6 +64,7 @@ impl Contender {
             shown,
             kind: Kind::Notebook,
             rng: None,
+            allocator: Allocator::System,
             workers: None,
             lines: None,
         }
@@ -68,6 +73,11 @@ impl Contender {
     /// The same program drawing from `rng`, as a row of its own. The dot keeps its name clear of every package's.
     pub fn drawing_from(&self, rng: &str) -> Contender {
         Contender { name: format!("{}.{rng}", self.name), rng: Some(rng.to_owned()), ..self.clone() }
+    }
+
+    /// The program of `strategy` that was built with `allocator`, as a row of its own.
+    pub fn with(self, strategy: &str, allocator: Allocator) -> Contender {
+        Contender { name: allocator.row_of(strategy), allocator, ..self }
     }
 
     /// The command with `arguments`, ready to be started.
@@ -101,24 +111,26 @@ impl Contender {
     /// The row of the plan.
     pub fn row(&self, not_measured: Option<String>) -> Row {
         let (name, kind, lines, rng) = (self.name.clone(), self.kind, self.lines, self.rng.clone());
-        Row { name, kind, lines, rng, not_measured }
+        Row { name, kind, lines, rng, allocator: self.allocator, not_measured }
     }
 
-    /// This row at `job`, as one of `jobs`, with `batches` per warm process.
-    pub fn at(&self, job: &Job, jobs: &[Job], batches: u32) -> Cell {
+    /// This row at the job `at` of `jobs`, with `batches` per warm process.
+    pub fn at(&self, at: usize, jobs: &[Job], batches: u32) -> Cell {
+        let job = &jobs[at];
         let own = Job {
             rng: self.rng.clone().unwrap_or_else(|| job.rng.clone()),
             workers: self.workers.unwrap_or(job.workers),
             ..job.clone()
         };
-        let number = jobs.iter().position(|other| other == job).unwrap_or(0) + 1;
         Cell {
-            name: if jobs.len() > 1 { format!("{}#{number}", self.name) } else { self.name.clone() },
+            name: if jobs.len() > 1 { format!("{}#{}", self.name, at + 1) } else { self.name.clone() },
             row: self.name.clone(),
+            at,
             command: self.shown_line(&own.flags()),
             job: own,
             rounds: None,
-            warm_rounds: None,
+            // Whether equal rows come out equal is judged by cold runs, and a run of several jobs is long as it is.
+            warm_rounds: (self.kind == Kind::Control && jobs.len() > 1).then_some(0),
             batches,
         }
     }
@@ -133,9 +145,15 @@ pub fn strategies(impls: &Path) -> io::Result<Vec<String>> {
 /// A program of any other name is taken for a strategy, so that one which does not even start is a failed row.
 const CARRIED_ALONG: [&str; 4] = ["compare", "new-strategy", LIMIT, "hyperfine"];
 
-/// Names of the strategies among the executable files in `dir`, sorted.
+/// Names of the strategies among the executable files in `dir`, sorted. One that has its allocator in its name is no strategy
+/// of its own.
 pub fn programs(dir: &Path) -> io::Result<Vec<String>> {
-    names(dir, |path| is_executable(path) && !CARRIED_ALONG.iter().any(|name| path.ends_with(name)))
+    let has_allocator = |path: &Path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        !Allocator::of_row(&name).1.is_system()
+    };
+    let is_carried_along = |path: &Path| CARRIED_ALONG.iter().any(|name| path.ends_with(name));
+    names(dir, |path| is_executable(path) && !is_carried_along(path) && !has_allocator(path))
 }
 
 fn names(dir: &Path, wanted: impl Fn(&Path) -> bool) -> io::Result<Vec<String>> {
@@ -254,7 +272,7 @@ mod tests {
         let manifest: toml::Table = include_str!("../../Cargo.toml").parse().unwrap();
         let own = manifest["bin"].as_array().unwrap().iter().map(|bin| bin["name"].as_str().unwrap());
         let dir = tempfile::tempdir().unwrap();
-        for name in own.chain(["hyperfine", "b", "a"]) {
+        for name in own.chain(["hyperfine", "b", "a", "a.mimalloc"]) {
             fs::write(dir.path().join(name), "").unwrap();
             fs::set_permissions(dir.path().join(name), fs::Permissions::from_mode(0o755)).unwrap();
         }

@@ -14,6 +14,7 @@ use crate::process::tell;
 use anyhow::{Context, Result, bail};
 
 use crate::process::tell::Usage;
+use crate::run::allocator::Allocator;
 use crate::run::plan::{LIMIT, SEQUENTIAL};
 
 /// What `--only` asks for.
@@ -97,33 +98,70 @@ fn unreadable(flag: &str, folder: &Path, error: &io::Error) -> anyhow::Error {
 pub struct Strategies {
     /// Strategies, and the machine's limit if it is there.
     pub contenders: Vec<Contender>,
-    /// Strategies that did not build.
+    /// Rows that did not build.
     pub unbuilt: Vec<String>,
 }
 
-/// Strategies of `impls` and the machine's limit, freshly built.
-pub fn built(root: &Path, names: &[String], interrupt: &Interrupt) -> Result<Strategies> {
-    tell::say(format_args!("building {} strategies", names.len()));
-    let executables = building::build(root, names, interrupt)?;
-    if !executables.contains_key(SEQUENTIAL) {
-        bail!("{SEQUENTIAL} did not build, and every ratio is taken to it");
-    }
-    let path = |name: &str| executables.get(name).cloned();
-    let contender = |name: &String| {
-        let path = path(name).unwrap_or_else(|| root.join("target/release").join(name));
-        described(Contender::program(&path, &shown(root, &path)), root)
-    };
-    let unbuilt = names.iter().filter(|name| !executables.contains_key(*name)).cloned().collect();
-    let limit = path(LIMIT).map(|path| Contender::program(&path, &shown(root, &path)));
-    Ok(Strategies { contenders: with_limits(names.iter().map(contender).collect(), limit), unbuilt })
+/// Those of `names` that are measured with `allocator`, one of `allocators`: all of them, and with the system's `sequential` in
+/// any case, since it is what all are compared with.
+fn names_with(allocator: Allocator, names: &[String], allocators: &[Allocator]) -> Vec<String> {
+    let wanted = |name: &&String| allocators.contains(&allocator) || (allocator.is_system() && *name == SEQUENTIAL);
+    names.iter().filter(wanted).cloned().collect()
 }
 
-/// The same of programs that somebody else has built.
-pub fn carried(dir: &Path, root: &Path, names: &[String]) -> Strategies {
+/// The system's allocator, and what else of `allocators` there is.
+fn with_the_systems(allocators: &[Allocator]) -> impl Iterator<Item = Allocator> {
+    let others = allocators.iter().copied().filter(|allocator| !allocator.is_system());
+    std::iter::once(Allocator::System).chain(others)
+}
+
+/// Strategies of `impls`, freshly built with each of `allocators`, and the machine's limit.
+pub fn built(root: &Path, names: &[String], allocators: &[Allocator], interrupt: &Interrupt) -> Result<Strategies> {
+    let mut strategies = Strategies::default();
+    let mut limit = None;
+    for allocator in with_the_systems(allocators) {
+        let names = names_with(allocator, names, allocators);
+        let with = if allocator.is_system() { String::new() } else { format!(" with {}", allocator.name()) };
+        tell::say(format_args!("building {} strategies{with}", names.len()));
+        let executables = building::build(root, &names, allocator, interrupt)?;
+        if allocator.is_system() && !executables.contains_key(SEQUENTIAL) {
+            bail!("{SEQUENTIAL} did not build, and every ratio is taken to it");
+        }
+        limit = limit.or_else(|| executables.get(LIMIT).map(|path| Contender::program(path, &shown(root, path))));
+        for name in &names {
+            let path = executables.get(name).cloned().unwrap_or_else(|| root.join("target/release").join(name));
+            let contender = described(Contender::program(&path, &shown(root, &path)), root, name, allocator);
+            if !executables.contains_key(name) {
+                strategies.unbuilt.push(contender.name.clone());
+            }
+            strategies.contenders.push(contender);
+        }
+    }
+    strategies.contenders = with_limits(strategies.contenders, limit);
+    Ok(strategies)
+}
+
+/// The same of programs that somebody else has built. One with another allocator has that in its name: `std-counter.mimalloc`.
+pub fn carried(dir: &Path, root: &Path, names: &[String], allocators: &[Allocator]) -> Result<Strategies> {
     let program = |name: &str| Contender::program(&dir.join(name), &shown(root, &dir.join(name)));
     let limit = dir.join(LIMIT).is_file().then(|| program(LIMIT));
-    let contenders = names.iter().map(|name| described(program(name), root)).collect();
-    Strategies { contenders: with_limits(contenders, limit), unbuilt: Vec::new() }
+    let mut contenders = Vec::new();
+    for allocator in with_the_systems(allocators) {
+        for name in names_with(allocator, names, allocators) {
+            let file = allocator.row_of(&name);
+            if !contender::is_executable(&dir.join(&file)) {
+                let allocator = allocator.name();
+                return Err(Usage(format!(
+                    "--bin-dir {}: there is no {file}; `cargo build --release --features harness/{allocator} --bin {name}` \
+                     makes a {name} that may be carried by this name",
+                    dir.display()
+                ))
+                .into());
+            }
+            contenders.push(described(program(&file), root, &name, allocator));
+        }
+    }
+    Ok(Strategies { contenders: with_limits(contenders, limit), unbuilt: Vec::new() })
 }
 
 fn with_limits(mut contenders: Vec<Contender>, limit: Option<Contender>) -> Vec<Contender> {
@@ -131,16 +169,19 @@ fn with_limits(mut contenders: Vec<Contender>, limit: Option<Contender>) -> Vec<
     contenders
 }
 
-/// With its lines of code, where its source is at hand.
-fn described(contender: Contender, root: &Path) -> Contender {
-    let lines = lines::of_strategy(&root.join("impls").join(&contender.name)).ok();
-    Contender { lines, ..contender }
+/// As the row of `strategy` with this allocator, with its lines of code where its source is at hand.
+fn described(program: Contender, root: &Path, strategy: &str, allocator: Allocator) -> Contender {
+    let lines = lines::of_strategy(&root.join("impls").join(strategy)).ok();
+    Contender { lines, ..program.with(strategy, allocator) }
 }
 
-/// A path as results may show it: below the root, or without what is this machine's alone.
+/// A path as results may show it: below the root, or without what is this machine's alone. Which allocator a program has been
+/// built with is not.
 pub fn shown(root: &Path, path: &Path) -> String {
     let name = path.file_name().map(PathBuf::from).unwrap_or_default();
-    path.strip_prefix(root).unwrap_or(&name).display().to_string()
+    let place = path.ancestors().find(|place| place.ends_with(building::ALLOCATORS)).and_then(Path::parent);
+    let below = path.strip_prefix(root).ok().or_else(|| path.strip_prefix(place?).ok());
+    below.unwrap_or(&name).display().to_string()
 }
 
 /// The notebook's programs, with a Python that can run them, and those of `strategies` that they are compared with.

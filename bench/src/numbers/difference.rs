@@ -79,9 +79,9 @@ pub enum Incomparable {
 ///
 /// If the runs are of different jobs, or have no row in common.
 pub fn between(first: &Run, second: &Run) -> Result<Differences, Incomparable> {
-    let line = |job: Option<&Job>| job.map_or_else(|| "none".to_owned(), |job| job.flags().join(" "));
-    if first.plan.job() != second.plan.job() {
-        return Err(Incomparable::Jobs(line(first.plan.job()), line(second.plan.job())));
+    let jobs = |run: &Run| run.plan.jobs().cloned().collect::<Vec<Job>>();
+    if jobs(first) != jobs(second) {
+        return Err(Incomparable::Jobs(line(&jobs(first)), line(&jobs(second))));
     }
     let figure = |measured: &Measured, run| Figure::of_run(&cold(measured), run).filter(|_| measured.failure.is_none());
     let mut only_one = Vec::new();
@@ -119,6 +119,12 @@ pub fn between(first: &Run, second: &Run) -> Result<Differences, Incomparable> {
         differ.push(("conditioning", one, two));
     }
     Ok(Differences { rows: rows.collect(), confidence, only_one, machines: differ })
+}
+
+/// The jobs of a run, as flags.
+fn line(jobs: &[Job]) -> String {
+    let lines: Vec<String> = jobs.iter().map(|job| job.flags().join(" ")).collect();
+    if lines.is_empty() { "none".to_owned() } else { lines.join("; ") }
 }
 
 /// What is not the same about machine and build: a word for each fact, and both values.

@@ -2,6 +2,7 @@
 
 pub mod difference;
 pub mod digits;
+pub mod grid;
 pub mod porting;
 pub mod random;
 pub mod standings;

@@ -26,7 +26,7 @@ pub struct Standing {
     pub rank: Option<usize>,
     /// The row's name.
     pub name: String,
-    /// It is a strategy that draws from the job's generator.
+    /// It is a strategy that draws from the job's generator, has the system's allocator, and is at the run's only job.
     pub is_among_strategies: bool,
     /// The whole process, from outside.
     pub cold: Summary,
@@ -88,7 +88,7 @@ pub const CONTROL_WITHIN: f64 = 0.05;
 impl Control {
     /// Of a run in which both could be measured.
     pub fn of(run: &Run) -> Option<Control> {
-        let figure = |name| Figure::of(&cold(run.measured(name).filter(|measured| measured.failure.is_none())?));
+        let figure = |row| Figure::of(&total(run, row)?);
         Some(Control { ratio: figure(CONTROL)?.over(&figure(SEQUENTIAL)?) })
     }
 
@@ -103,6 +103,27 @@ impl Control {
     }
 }
 
+/// The cold times of a row by round, summed up over its jobs: one ratio is then known well, and not several badly. Nothing if it
+/// is not there or has failed at any.
+fn total(run: &Run, row: &str) -> Option<ByRound> {
+    let cells = run.plan.cells.iter().zip(&run.measured).filter(|(cell, _)| cell.row == row);
+    let mut totals: Option<ByRound> = None;
+    for (_, measured) in cells {
+        if measured.failure.is_some() {
+            return None;
+        }
+        let own = cold(measured);
+        totals = Some(match totals {
+            None => own,
+            Some(totals) => {
+                let both = totals.into_iter().filter_map(|(round, time)| Some((round, time + own.get(&round)?)));
+                both.collect()
+            }
+        });
+    }
+    totals
+}
+
 /// The figures of one cell.
 struct Figures<'a> {
     cell: &'a Cell,
@@ -114,7 +135,10 @@ struct Figures<'a> {
 
 impl Figures<'_> {
     fn is_among_strategies(&self, run: &Run) -> bool {
-        self.row.kind == Kind::Strategy && run.plan.job().is_none_or(|job| job.rng == self.cell.job.rng)
+        self.row.kind == Kind::Strategy
+            && self.row.allocator.is_system()
+            && !run.plan.has_several_jobs()
+            && run.plan.job().is_none_or(|job| job.rng == self.cell.job.rng)
     }
 }
 
@@ -153,7 +177,8 @@ impl Standings {
             a.0.total_cmp(&b.0).then_with(|| a.1.cmp(b.1))
         });
         let standing = |it: &&Figures<'_>| {
-            let can_tell = it.cold.samples >= stats::RUNS_FOR_AN_INTERVAL;
+            // Rows at different jobs have no order.
+            let can_tell = it.cold.samples >= stats::RUNS_FOR_AN_INTERVAL && !run.plan.has_several_jobs();
             // Strategies that draw from the job's generator are ranked among themselves: a table of them need not show others.
             let is_beside = |other: &&&Figures<'_>| !it.is_among_strategies(run) || other.is_among_strategies(run);
             let clearly = |other: &&&Figures<'_>| it.cold.is_clearly_above(&other.cold);

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use harness::Report;
 use serde::{Deserialize, Serialize};
 
+use crate::run::allocator::Allocator;
+
 /// One object on a program's standard output: a strategy's report, and what only a program of the notebook has to add.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
@@ -54,6 +56,14 @@ pub enum Unusable {
         /// What it says of itself.
         profile: String,
     },
+    /// It is not the program that its row is named after.
+    #[error("its memory is from {found}, and the row is that of {expected}")]
+    Allocator {
+        /// The row's.
+        expected: &'static str,
+        /// What it says of itself.
+        found: String,
+    },
     /// Some keys did not come back.
     #[error("{count} of its keys failed, the first with: {reason}")]
     Keys {
@@ -93,6 +103,15 @@ impl Answer {
         match answer.report.failed.first() {
             None => Ok(answer),
             Some(first) => Err(Unusable::Keys { count: answer.report.failed.len(), reason: first.reason.clone() }),
+        }
+    }
+
+    /// That it is from a program with the allocator of its row. A program that does not say has what programs have by default.
+    pub fn is_given_by(&self, expected: Allocator) -> Result<(), Unusable> {
+        let found = if self.report.allocator.is_empty() { Allocator::default().name() } else { &self.report.allocator };
+        match found == expected.name() {
+            true => Ok(()),
+            false => Err(Unusable::Allocator { expected: expected.name(), found: found.to_owned() }),
         }
     }
 
@@ -153,6 +172,18 @@ mod tests {
         assert_eq!(debug.to_string(), "it is a debug build, and only release builds are measured");
         let silent = Answer::read(GOOD.replace(r#""profile":"release","#, "").as_bytes()).unwrap_err();
         assert_eq!(silent.to_string(), "it is not said to be a release build, and only release builds are measured");
+    }
+
+    #[test]
+    fn a_program_with_another_allocator_than_its_row_is_refused() {
+        let silent = Answer::read(GOOD.as_bytes()).unwrap();
+        assert!(silent.is_given_by(Allocator::System).is_ok());
+        let error = silent.is_given_by(Allocator::Mimalloc).unwrap_err();
+        assert_eq!(error.to_string(), "its memory is from system, and the row is that of mimalloc");
+        let answer = GOOD.replace(r#""workload""#, r#""allocator":"jemalloc","workload""#);
+        let answer = Answer::read(answer.as_bytes()).unwrap();
+        assert!(answer.is_given_by(Allocator::Jemalloc).is_ok());
+        assert!(answer.is_given_by(Allocator::System).is_err() && answer.is_given_by(Allocator::Mimalloc).is_err());
     }
 
     #[test]

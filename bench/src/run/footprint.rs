@@ -30,6 +30,13 @@ pub struct Footprint {
     pub keys_in_flight: Option<f64>,
 }
 
+impl Footprint {
+    /// Whether memory can be told in sizes of the output. Beside little output, the program itself is all that is seen.
+    pub fn has_output(&self) -> bool {
+        self.output_bytes >= 1_000_000
+    }
+}
+
 impl Peak {
     /// Whether there may well have been more than was seen.
     pub fn is_lower_bound(self) -> bool {

@@ -24,6 +24,7 @@ use self::machine::Machine;
 use self::plan::{Cell, FORMAT, Plan};
 use self::sample::{Cold, Failure, Line, Round, Survival};
 
+pub mod allocator;
 pub mod answer;
 pub mod folder;
 pub mod footprint;
@@ -31,6 +32,7 @@ pub mod job;
 pub mod machine;
 pub mod plan;
 pub mod sample;
+pub mod sweep;
 
 /// A run as its files have it.
 #[derive(Clone, Debug, PartialEq)]

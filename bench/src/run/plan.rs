@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::run::allocator::Allocator;
 use crate::run::job::Job;
 
 /// The current version of the files of a run.
@@ -29,6 +30,9 @@ pub struct Plan {
     pub stamp: String,
     /// The command that made this run.
     pub command: String,
+    /// The sweep that its jobs are of, if there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<String>,
     /// The programs.
     pub rows: Vec<Row>,
     /// Each program at each of its jobs, the control last.
@@ -57,6 +61,9 @@ pub struct Row {
     /// The generator that it draws from instead of the job's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rng: Option<String>,
+    /// What gives it memory.
+    #[serde(default, skip_serializing_if = "Allocator::is_system")]
+    pub allocator: Allocator,
     /// Why it was not to be measured at all, which is no failure of the row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_measured: Option<String>,
@@ -83,6 +90,9 @@ pub struct Cell {
     pub name: String,
     /// The row.
     pub row: String,
+    /// Which of the run's jobs it is at, from 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub at: usize,
     /// The job, with the row's own generator and workers.
     pub job: Job,
     /// The timed command.
@@ -103,6 +113,9 @@ pub struct Stop {
     /// So many rounds, whatever the intervals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rounds: Option<u32>,
+    /// The fewest rounds, if that is another number than usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least: Option<u32>,
     /// How far an interval may reach from its ratio.
     pub within: f64,
     /// Seconds that rounds may take.
@@ -119,6 +132,10 @@ pub enum Ended {
     Interrupted,
 }
 
+fn is_zero(at: &usize) -> bool {
+    *at == 0
+}
+
 impl Kind {
     /// Whether such a row has a rank: it does the job, and is there once.
     pub fn is_ranked(self) -> bool {
@@ -132,9 +149,29 @@ impl Plan {
         self.rows.iter().find(|row| row.name == name)
     }
 
-    /// The job of `sequential`, which is what the run is about.
+    /// The jobs of `sequential`, which is what the run is about.
+    pub fn jobs(&self) -> impl Iterator<Item = &Job> {
+        self.cells.iter().filter(|cell| cell.row == SEQUENTIAL).map(|cell| &cell.job)
+    }
+
+    /// The job, or the first of several.
     pub fn job(&self) -> Option<&Job> {
-        self.cells.iter().find(|cell| cell.row == SEQUENTIAL).map(|cell| &cell.job)
+        self.jobs().next()
+    }
+
+    /// Whether there are several jobs.
+    pub fn has_several_jobs(&self) -> bool {
+        self.jobs().nth(1).is_some()
+    }
+
+    /// The cell of a row at one of the jobs.
+    pub fn cell(&self, row: &str, at: usize) -> Option<&Cell> {
+        self.cells.iter().find(|cell| cell.row == row && cell.at == at)
+    }
+
+    /// Whether strategies with another allocator than the system's are among the rows.
+    pub fn has_allocators(&self) -> bool {
+        self.rows.iter().any(|row| !row.allocator.is_system())
     }
 
     /// Whether programs of the notebook are among the rows.

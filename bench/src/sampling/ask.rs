@@ -45,7 +45,8 @@ impl Trouble {
     }
 }
 
-/// Runs a contender and reads its answer, which must have the digest of `reference` if there is one.
+/// Runs a contender and reads its answer, which must be from a program with its allocator, and have the digest of `reference` if
+/// there is one.
 pub fn ask(
     contender: &Contender,
     flags: &[String],
@@ -53,11 +54,12 @@ pub fn ask(
     limit: Option<Duration>,
     interrupt: &Interrupt,
 ) -> Result<Result<Answer, Trouble>, Interrupted> {
-    judge(process::run(contender.command(flags), limit, interrupt), reference)
+    judge(contender, process::run(contender.command(flags), limit, interrupt), reference)
 }
 
 /// What an output comes to, likewise.
 pub fn judge(
+    contender: &Contender,
     output: Result<Output, RunError>,
     reference: Option<&Reference>,
 ) -> Result<Result<Answer, Trouble>, Interrupted> {
@@ -65,9 +67,12 @@ pub fn judge(
         Ok(output) => output,
         Err(error) => return Trouble::without_end(error).map(Err),
     };
-    let agreed = Answer::read(&output.stdout).and_then(|answer| match reference {
-        Some(reference) => answer.agree(Some(reference)).map(|_| ()).map(|()| answer),
-        None => Ok(answer),
+    let agreed = Answer::read(&output.stdout).and_then(|answer| {
+        answer.is_given_by(contender.allocator)?;
+        if let Some(reference) = reference {
+            answer.agree(Some(reference))?;
+        }
+        Ok(answer)
     });
     Ok(match agreed {
         Ok(answer) if output.status.success() => Ok(answer),

@@ -1,6 +1,6 @@
 //! One run: who takes part, verify, watch, time. The samples are kept as they come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf, absolute};
 use std::time::{Duration, Instant};
@@ -15,6 +15,7 @@ use crate::numbers::stopping::{self, LEAST_ROUNDS};
 use crate::process::interrupt::{Interrupt, Interrupted};
 use crate::process::tell::Usage;
 use crate::process::{self, RunError, Running, tell};
+use crate::run::allocator::Allocator;
 use crate::run::answer::{Answer, Reference, Unusable, seconds};
 use crate::run::folder::Folder;
 use crate::run::footprint::{Footprint, Peak};
@@ -140,15 +141,16 @@ pub fn resume(dir: &Path, request: &Request, root: &Path, interrupt: &Interrupt)
         return Ok(None);
     }
     let alone = Alone::announce();
-    let jobs: Vec<Job> =
-        run.plan.cells.iter().filter(|cell| cell.row == SEQUENTIAL).map(|cell| cell.job.clone()).collect();
+    let jobs: Vec<Job> = run.plan.jobs().cloned().collect();
+    let (sweep, allocators) = (run.plan.sweep.clone(), allocators(&run.plan));
     let wanted = run.plan.rows.iter().filter(|row| row.rng.is_none() || row.kind == Kind::Notebook);
     let wanted = wanted.filter(|row| matches!(row.kind, Kind::Strategy | Kind::Notebook));
-    // A program of the notebook is one row for each generator.
-    let mut only: Vec<String> = wanted.map(|row| row.name.split('.').next().unwrap_or(&row.name).to_owned()).collect();
-    only.dedup();
+    // A program of the notebook is one row for each generator, and a strategy one for each allocator.
+    let only: BTreeSet<&str> = wanted.map(|row| row.name.split('.').next().unwrap_or(&row.name)).collect();
+    let only = only.into_iter().map(str::to_owned).collect();
     let python = run.plan.has_notebook().then(|| request.python.clone().unwrap_or_else(|| "python3".to_owned()));
-    let programs = programs::find(&Request { only, python, jobs: jobs.clone(), ..request.clone() }, root, interrupt)?;
+    let request = Request { only, allocators, sweep, python, jobs: jobs.clone(), ..request.clone() };
+    let programs = programs::find(&request, root, interrupt)?;
     let machine = machine::inspect(root, programs.toolchain.clone(), programs.hyperfine.version.clone(), before);
     if let Some((what, then, now)) = difference::of_machines(&run.machine, &machine).first() {
         let told = format!("--resume {}: the {what} of that run is {then}, and now it is {now}", dir.display());
@@ -185,16 +187,24 @@ fn references(sequential: &Contender, jobs: &[Job], interrupt: &Interrupt) -> Re
     Ok(references)
 }
 
+/// The allocators that the strategies of a plan have. `sequential` is in every plan with the system's.
+fn allocators(plan: &Plan) -> Vec<Allocator> {
+    let strategies = plan.rows.iter().filter(|row| row.kind == Kind::Strategy && row.name != SEQUENTIAL);
+    let found: BTreeSet<Allocator> = strategies.map(|row| row.allocator).collect();
+    if found.is_empty() { vec![Allocator::System] } else { found.into_iter().collect() }
+}
+
 fn plan(request: &Request, programs: &Programs, stamp: String) -> Plan {
     let rows = programs.contenders.iter().map(|contender| contender.row(None));
     let not_measured = programs.not_measured.iter().map(|(contender, why)| contender.row(Some(why.clone())));
-    let at = |job| programs.contenders.iter().map(move |contender| contender.at(job, &request.jobs, REPEAT));
+    let at = |at| programs.contenders.iter().map(move |contender| contender.at(at, &request.jobs, REPEAT));
     Plan {
         format: FORMAT,
         stamp,
         command: request.command.clone(),
+        sweep: request.sweep.clone(),
         rows: rows.chain(not_measured).collect(),
-        cells: request.jobs.iter().flat_map(at).collect(),
+        cells: (0..request.jobs.len()).flat_map(at).collect(),
         stop: request.stop,
         repeat: REPEAT,
         shuffle_seed: request.shuffle_seed,
@@ -226,14 +236,10 @@ impl<'a> Session<'a> {
         interrupt: &'a Interrupt,
         alone: Alone,
     ) -> Session<'a> {
-        let sequential = |job: &Job| {
-            let same =
-                |(reference, ..): &&(Job, Answer, Costs)| Job { rng: job.rng.clone(), ..reference.clone() } == *job;
-            answers.iter().find(same).or(answers.first()).map_or(Costs::nothing(), |(.., costs)| *costs)
-        };
         let entry = |cell: &Cell| {
             let contender = programs.of(cell).unwrap_or(&programs.sequential).clone();
-            Entry::new(contender, &cell.job, sequential(&cell.job))
+            let sequential = answers.get(cell.at).map_or(Costs::nothing(), |(.., costs)| *costs);
+            Entry::new(contender, &cell.job, sequential)
         };
         let mut session = Session {
             entries: run.plan.cells.iter().map(entry).collect(),
@@ -302,9 +308,13 @@ impl<'a> Session<'a> {
             let message = "it did not build; cargo says why".to_owned();
             let failure = Failure { stage: Stage::Build, round: None, message, exit: None, stderr: None };
             // And so there is none of it with another generator.
-            let is_unbuilt = |cell: &Cell| cell.row == *name || cell.row.starts_with(&format!("{name}."));
+            let is_unbuilt = |index: usize| {
+                let row = &self.cell(index).row;
+                let drawing = self.entries[index].contender.rng.as_ref().map(|rng| format!("{name}.{rng}"));
+                row == name || drawing.as_ref() == Some(row)
+            };
             let all = 0..self.entries.len();
-            let indices: Vec<_> = all.filter(|&index| is_unbuilt(self.cell(index)) && !self.failed(index)).collect();
+            let indices: Vec<_> = all.filter(|&index| is_unbuilt(index) && !self.failed(index)).collect();
             for index in indices {
                 self.fail(index, failure.clone())?;
             }
@@ -380,7 +390,7 @@ impl<'a> Session<'a> {
             slow.push(cell.name.clone());
         }
         self.folder.write_plan(&self.run.plan)?;
-        let rounds = self.run.plan.stop.rounds.unwrap_or(LEAST_ROUNDS);
+        let rounds = stopping::least_rounds(self.run.plan.stop);
         let all: Duration = (1..=rounds).map(|round| self.round_costs(round)).sum();
         let at_least = if self.run.plan.stop.rounds.is_some() { "" } else { " or more" };
         let slow = if slow.is_empty() { String::new() } else { format!("; slow: {}", slow.join(", ")) };
@@ -394,7 +404,7 @@ impl<'a> Session<'a> {
         let blocking = self.cell(index).job.blocking();
         let asleep = Duration::from_micros(blocking.keys * blocking.count / blocking.workers.max(1) as u64);
         match contender.kind {
-            Kind::Strategy => costs.digested + asleep,
+            Kind::Strategy if self.cell(index).at == 0 => costs.digested + asleep,
             _ => costs.digested,
         }
     }
@@ -465,11 +475,12 @@ impl<'a> Session<'a> {
         let widest = wide.first().and_then(|wide| Some((&wide.name, wide.margin?)));
         let spent: f64 = self.run.rounds.values().map(|round| round.seconds).sum();
         let left = about(Duration::from_secs_f64((stop.budget - spent).max(0.0)));
+        let least = stopping::least_rounds(stop);
         match widest {
-            Some((name, margin)) if round > LEAST_ROUNDS => {
+            Some((name, margin)) if round > least => {
                 format!("round {round}: {name} is known within {:.1} %; at most {left} more", margin * 100.0)
             }
-            _ if round <= LEAST_ROUNDS => format!("round {round} of {LEAST_ROUNDS} or more"),
+            _ if round <= least => format!("round {round} of {least} or more"),
             _ => format!("round {round}; at most {left} more"),
         }
     }
@@ -538,9 +549,7 @@ impl<'a> Session<'a> {
 
     /// The size of the outputs of a cell's job, whatever its own number of workers.
     fn size(&self, cell: &Cell) -> Option<u64> {
-        let same = |job: &Job| Job { workers: job.workers, ..cell.job.clone() };
-        let job = self.run.plan.cells.iter().find(|other| other.row == SEQUENTIAL && same(&other.job) == other.job)?;
-        self.sizes.get(&flags_of(&job.job)).copied()
+        self.sizes.get(&flags_of(&self.run.plan.cell(SEQUENTIAL, cell.at)?.job)).copied()
     }
 
     /// What becomes of the other keys when one fails. Programs of the notebook have no flag for it.
@@ -578,7 +587,7 @@ impl<'a> Session<'a> {
             running.watch(limit, self.interrupt, memory::interval(batch), |pid| memory::sample(&mut peak, pid))
         });
         let reference = if is_limit { None } else { self.references.get(&flags_of(&cell.job)) };
-        let answer = match judge(output, reference)? {
+        let answer = match judge(&contender, output, reference)? {
             Ok(answer) => answer,
             Err(trouble) => return self.fail(index, trouble.at(Stage::Memory, None)),
         };
@@ -588,12 +597,19 @@ impl<'a> Session<'a> {
             self.entries[index].costs = again;
         }
         let keys_in_flight = match contender.kind {
-            Kind::Strategy => self.keys_in_flight(&contender, &cell.job, limit)?,
+            Kind::Strategy if !self.has_slept(index) => self.keys_in_flight(&contender, &cell.job, limit)?,
             _ => None,
         };
         let output_bytes = answer.report.output_bytes;
         let footprint = Footprint { peak: peak.seen(), output_bytes, keys_in_flight };
         self.keep(Line::Footprint { cell: cell.name, footprint })
+    }
+
+    /// Whether the row of this cell has shown at another job how many keys it keeps in flight: it is the same at each.
+    fn has_slept(&self, index: usize) -> bool {
+        let cells = self.run.plan.cells.iter().zip(&self.run.measured);
+        let mut others = cells.filter(|(cell, _)| cell.row == self.cell(index).row);
+        others.any(|(_, measured)| measured.footprint.is_some_and(|footprint| footprint.keys_in_flight.is_some()))
     }
 
     /// How many of the keys that only sleep. A row that cannot wait has no such number; its job is another one.
@@ -608,9 +624,8 @@ impl<'a> Session<'a> {
 
     /// What was measured of `sequential` at the job of this cell.
     fn reference_of(&self, index: usize) -> Option<&Measured> {
-        let same = |cell: &Cell| cell.row == SEQUENTIAL && cell.job == self.cell(index).job;
-        let place = self.run.plan.cells.iter().position(same)?;
-        self.run.measured.get(place)
+        let reference = self.run.plan.cell(SEQUENTIAL, self.cell(index).at)?;
+        self.run.measured(&reference.name)
     }
 
     /// Makes the machine's memory ready for a process of this row.

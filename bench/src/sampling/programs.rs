@@ -9,6 +9,7 @@ use crate::entrants::selection::{self, Notebook, Selection, Strategies};
 use crate::entrants::toolchain::{self, Toolchain};
 use crate::process::interrupt::Interrupt;
 use crate::process::tell;
+use crate::run::allocator::Allocator;
 use crate::run::job::Job;
 use crate::run::plan::{Cell, Kind, SEQUENTIAL, Stop};
 use crate::sampling::{hyperfine, setup};
@@ -18,6 +19,10 @@ use crate::sampling::{hyperfine, setup};
 pub struct Request {
     /// The rows that were asked for; all if there are none.
     pub only: Vec<String>,
+    /// What the strategies are to have as their allocator, each in its turn.
+    pub allocators: Vec<Allocator>,
+    /// The sweep that the jobs are of.
+    pub sweep: Option<String>,
     /// The interpreter that runs the programs of the notebook, if they take part.
     pub python: Option<String>,
     /// The jobs.
@@ -42,7 +47,7 @@ pub struct Programs {
     pub contenders: Vec<Contender>,
     /// Those that cannot be, and why.
     pub not_measured: Vec<(Contender, String)>,
-    /// Strategies that did not build.
+    /// Rows that did not build.
     pub unbuilt: Vec<String>,
     /// The reference of all others.
     pub sequential: Contender,
@@ -65,9 +70,9 @@ pub fn find(request: &Request, root: &Path, interrupt: &Interrupt) -> Result<Pro
     };
     let hyperfine = setup::find_hyperfine(root, carried, interrupt)?;
     let Strategies { mut contenders, unbuilt } = match carried {
-        Some(dir) => selection::carried(dir, root, &names),
+        Some(dir) => selection::carried(dir, root, &names, &request.allocators)?,
         None => {
-            let built = selection::built(root, &names, interrupt);
+            let built = selection::built(root, &names, &request.allocators, interrupt);
             // An interrupt ends cargo too; what cargo then did not do is no error.
             interrupt.check()?;
             built?
@@ -83,8 +88,9 @@ pub fn find(request: &Request, root: &Path, interrupt: &Interrupt) -> Result<Pro
         Some(python) => selection::notebook(root, python, &selection, &contenders, interrupt)?,
         None => Notebook::default(),
     };
-    // The machine's limit is that of memory, and the other workloads hardly use any.
-    if request.jobs.iter().any(|job| job.workload != "fill") {
+    // The machine's limit is that of memory, and the other workloads hardly use any. A sweep asks how rows differ, not how far
+    // they are from it.
+    if request.sweep.is_some() || request.jobs.iter().any(|job| job.workload != "fill") {
         contenders.retain(|contender| contender.kind != Kind::Limit);
     }
     let sequential = contenders.iter().find(|contender| contender.name == SEQUENTIAL).context("no sequential")?.clone();

@@ -1,5 +1,6 @@
 //! What people read.
 
+pub mod allocators;
 pub mod difference;
 pub mod doubts;
 pub mod index;
@@ -21,7 +22,17 @@ use crate::run::sample::Survival;
 /// The job in words.
 pub fn title(plan: &Plan) -> String {
     let Some(job) = plan.job() else { return "no job".to_owned() };
-    let mut title = format!("{}: {} keys × {}", job.workload, number::grouped(job.keys), number::grouped(job.count));
+    let mut title = match plan.jobs().last().filter(|_| plan.has_several_jobs()) {
+        None => format!("{}: {} keys × {}", job.workload, number::grouped(job.keys), number::grouped(job.count)),
+        Some(last) => format!(
+            "{}: {}, {} values in blocks of {} to {}",
+            plan.sweep.as_deref().unwrap_or("sweep"),
+            job.workload,
+            number::grouped(job.keys * job.count),
+            allocators::size(job),
+            allocators::size(last)
+        ),
+    };
     if job.workload == "wait" {
         title += " µs";
     }

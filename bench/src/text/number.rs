@@ -52,6 +52,17 @@ pub fn bytes(bytes: u64) -> String {
     format!("{value:.decimals$} {unit}")
 }
 
+/// Bytes that are a round number: `80 kB`, where [`bytes`] has `80.0 kB`.
+pub fn round_bytes(number: u64) -> String {
+    let text = bytes(number);
+    match text.split_once(' ') {
+        Some((value, unit)) if value.contains('.') => {
+            format!("{} {unit}", value.trim_end_matches('0').trim_end_matches('.'))
+        }
+        _ => text,
+    }
+}
+
 /// A share: `0.3 %`.
 pub fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
@@ -123,6 +134,8 @@ mod tests {
         assert_eq!(bytes(999_999_999), "1.00 GB");
         assert_eq!(bytes(800), "800 B");
         assert_eq!(bytes(0), "0 B");
+        let round = [800, 8_000, 80_000, 800_000, 8_000_000, 8_080_000, 1_234_567].map(round_bytes);
+        assert_eq!(round, ["800 B", "8 kB", "80 kB", "800 kB", "8 MB", "8.08 MB", "1.23 MB"]);
         assert_eq!(grouped(1_000_000), "1,000,000");
         assert_eq!(grouped(100), "100");
         assert_eq!((percent(0.0123), whole_percent(0.812)), ("1.2 %".into(), "81 %".into()));

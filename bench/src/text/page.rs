@@ -7,13 +7,15 @@ use crate::numbers::standings::{Control, Standing, Standings};
 use crate::numbers::stopping;
 use crate::numbers::{porting as ported, stats};
 use crate::run::folder::{FileError, write_whole};
+use crate::run::footprint::Footprint;
+use crate::run::job::Job;
 use crate::run::machine::{Activity, Others};
 use crate::run::plan::{CONTROL, Cell, Row, SEQUENTIAL};
 use crate::run::sample::Stage;
 use crate::run::{Measured, Run};
 use crate::text::number::{self, NOTHING};
 use crate::text::table::{Align, markdown};
-use crate::text::{compared, doubts, or_nothing, porting, seen, strategies, survives, title};
+use crate::text::{allocators, compared, doubts, or_nothing, porting, seen, strategies, survives, title};
 
 /// Remakes `README.md` in the folder of a run from the other files in it.
 pub fn write(dir: &Path) -> Result<Run, FileError> {
@@ -24,27 +26,37 @@ pub fn write(dir: &Path) -> Result<Run, FileError> {
 
 /// What a terminal shows at the end of a run.
 pub fn tables(run: &Run) -> String {
-    let notebook = porting::table(run);
-    if notebook.is_empty() { strategies::table(run) } else { format!("{notebook}{}", strategies::table(run)) }
+    if run.plan.has_several_jobs() {
+        return allocators::part(run);
+    }
+    let others = if run.plan.has_allocators() { allocators::one_job(run) } else { String::new() };
+    format!("{}{others}{}", porting::table(run), strategies::table(run))
 }
 
 /// The page.
 pub fn render(run: &Run) -> String {
+    let several = run.plan.has_several_jobs();
     let standings = Standings::of(run);
     let mut page = format!("# {}\n\n", title(&run.plan));
     for doubt in doubts::of(run) {
         page += &format!("> **Warning:** {doubt}.\n\n");
     }
     page += "Made by `compare` from the other files in this folder; `compare report` makes it again.\n\n";
-    page += &main_table(&standings);
-    page += &wide_section(run);
-    page += &porting_section(run);
-    page += &warm_table(&standings);
-    page += &use_table(&standings);
-    page += &outliers_section(&standings);
+    if several {
+        page += &sizes_section(run);
+        page += &outliers_section(&standings);
+    } else {
+        page += &main_table(&standings);
+        page += &wide_section(run);
+        page += &porting_section(run);
+        page += &allocators_section(run);
+        page += &warm_table(&standings);
+        page += &use_table(&standings);
+        page += &outliers_section(&standings);
+    }
     page += &failed_table(run);
     page += &not_measured_table(run);
-    page += &control_section(standings.control);
+    page += &control_section(standings.control, several);
     page += &provenance(run);
     page
 }
@@ -84,6 +96,47 @@ fn main_table(standings: &Standings) -> String {
     };
     let rows: Vec<Vec<String>> = standings.rows.iter().map(row).collect();
     format!("{}\n{}{HOW_TO_READ}", markdown(&columns, &rows), strategies::limits(standings))
+}
+
+const HOW_TO_READ_SIZES: &str = "\
+A column is one size of a key's output: all of them hold the same number of values, shared out among fewer keys the larger they
+are. A row is a strategy, and the allocator that its program was built with; one without a name after the dot has the system's.
+Each figure is a median, ± the median distance from it. Cold is what hyperfine sees of a whole process; warm and drop are the
+strategy's own clock around the second and later batches of one process, and around giving each batch back. Memory is the
+largest sum of PSS over the process tree, digest included, with ≥ if the process was gone after a few looks. METHODOLOGY.md says
+how each is measured.
+
+";
+
+/// Several jobs: a table for each question.
+fn sizes_section(run: &Run) -> String {
+    if !run.is_timed() {
+        return "Nothing was timed.\n\n".to_owned();
+    }
+    format!("{}{HOW_TO_READ_SIZES}{}", allocators::tables(run, true), jobs_list(run))
+}
+
+/// What the numbers at the ends of cells mean.
+fn jobs_list(run: &Run) -> String {
+    let job = |(number, job): (usize, &Job)| {
+        let (keys, count) = (number::grouped(job.keys), number::grouped(job.count));
+        format!("- `#{number}`: {keys} keys × {count}, {}\n", allocators::size(job))
+    };
+    let jobs: Vec<String> = (1..).zip(run.plan.jobs()).map(job).collect();
+    format!("Where a row is named at one of them, and by `compare cmp`, they are called:\n\n{}\n", jobs.concat())
+}
+
+const HOW_TO_READ_ALLOCATORS: &str = "\
+A row with a name after the dot is a strategy whose program was built with that allocator. × system compares it, warm, with the
+same strategy on the system's. All times are per value. In the other tables × sequential is to `sequential` on the system's
+allocator, and a rank of such a row is among all rows.
+
+";
+
+/// The allocators of a run of one job.
+fn allocators_section(run: &Run) -> String {
+    let table = if run.plan.has_allocators() { allocators::one_job(run) } else { String::new() };
+    if table.is_empty() { table } else { format!("## Allocators\n\n{table}{HOW_TO_READ_ALLOCATORS}") }
 }
 
 /// The rows that are not known as well as was asked for.
@@ -150,10 +203,10 @@ fn use_table(standings: &Standings) -> String {
     format!("## What each row used\n\n{HOW_TO_READ_USE}{}\n", markdown(&columns, &rows))
 }
 
-/// Peak memory in sizes of the output. Beside little output, the program itself is all that is seen.
+/// Peak memory in sizes of the output.
 fn to_output(row: &Standing) -> String {
-    let output = row.footprint.map(|footprint| footprint.output_bytes).filter(|output| *output >= 1_000_000);
-    or_nothing(output, |output| seen(row.peak(), |peak| number::factor(peak.pss_bytes as f64 / output as f64)))
+    let footprint = row.footprint.filter(Footprint::has_output);
+    or_nothing(footprint, |it| seen(it.peak, |peak| number::factor(peak.pss_bytes as f64 / it.output_bytes as f64)))
 }
 
 const HOW_TO_READ_WARM: &str = "\
@@ -257,7 +310,8 @@ fn not_measured_table(run: &Run) -> String {
     if rows.is_empty() { String::new() } else { format!("## Not measured\n\n{}\n", markdown(&columns, &rows)) }
 }
 
-fn control_section(control: Option<Control>) -> String {
+fn control_section(control: Option<Control>, several: bool) -> String {
+    let at = if several { " at each size, and each of the two summed up in each round" } else { "" };
     let Some(control) = control else { return String::new() };
     let verdict = match (control.objection(), control.ratio.interval) {
         (Some(why), _) => format!("{why}: see the warning above"),
@@ -265,7 +319,7 @@ fn control_section(control: Option<Control>) -> String {
         (None, None) => "too few rounds to tell more".to_owned(),
     };
     format!(
-        "## Control\n\n`sequential` was entered twice. The second takes {} the time of the first: {verdict}.\n\n",
+        "## Control\n\n`sequential` was entered twice{at}. The second takes {} the time of the first: {verdict}.\n\n",
         number::ratio(control.ratio)
     )
 }
@@ -342,6 +396,7 @@ fn digests(run: &Run) -> Vec<(String, String)> {
     let several = run.whole().any(|(cell, _)| ported::is_counterpart(run, cell));
     for (cell, measured) in run.whole() {
         let of = match several {
+            _ if run.plan.has_several_jobs() => format!("Digest of all rows at `#{}`", cell.at + 1),
             false => "Digest of all rows".to_owned(),
             true => format!("Digest of all rows with `--rng {}`", cell.job.rng),
         };

@@ -18,7 +18,7 @@ use clap::ValueEnum;
 use crate::numbers::difference::{self, Incomparable};
 use crate::run::Run;
 use crate::run::folder::FileError;
-use crate::text::{difference as difference_text, porting, strategies};
+use crate::text::{allocators, difference as difference_text, porting, strategies};
 
 /// What can be spliced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -29,6 +29,8 @@ pub enum Part {
     Notebook,
     /// What one lock does to threads, in Rust and in Python, of one run
     Gil,
+    /// Strategies with each of several allocators, of one run
+    Allocators,
     /// One run against another
     Cmp,
     /// The code to take home, of the strategy that the document is in; of no run
@@ -50,6 +52,14 @@ pub enum SpliceError {
     /// Two runs cannot be compared.
     #[error(transparent)]
     Incomparable(#[from] Incomparable),
+    /// The run was for another question.
+    #[error("{run} has no part {part}")]
+    NotOf {
+        /// The run.
+        run: String,
+        /// The part.
+        part: &'static str,
+    },
     /// Too few, or too many.
     #[error("{part} takes {}, not {given}", match wanted { 0 => "no run", 1 => "1 run", _ => "2 runs" })]
     Runs {
@@ -78,6 +88,7 @@ impl Part {
             Part::Strategies => "strategies",
             Part::Notebook => "notebook",
             Part::Gil => "gil",
+            Part::Allocators => "allocators",
             Part::Cmp => "cmp",
             Part::Plain => "plain",
         }
@@ -87,7 +98,7 @@ impl Part {
     pub fn render(self, root: &Path, runs: &[String], within: &Path) -> Result<String, SpliceError> {
         let wanted = match self {
             Part::Plain => 0,
-            Part::Strategies | Part::Notebook | Part::Gil => 1,
+            Part::Strategies | Part::Notebook | Part::Gil | Part::Allocators => 1,
             Part::Cmp => 2,
         };
         if runs.len() != wanted {
@@ -99,12 +110,21 @@ impl Part {
             return Ok(plain(&source));
         }
         let read = runs.iter().map(|run| Run::read(&root.join(run))).collect::<Result<Vec<Run>, _>>()?;
+        let is_there = |run: &Run| match self {
+            Part::Cmp | Part::Plain => true,
+            Part::Allocators => run.plan.has_allocators(),
+            Part::Strategies | Part::Notebook | Part::Gil => !run.plan.has_several_jobs(),
+        };
+        if let Some((run, _)) = runs.iter().zip(&read).find(|(_, read)| !is_there(read)) {
+            return Err(SpliceError::NotOf { run: run.clone(), part: self.name() });
+        }
         let up = "../".repeat(within.components().count());
         let links: Vec<String> =
             runs.iter().map(|run| format!("[All columns, intervals and samples]({up}{run}/README.md)")).collect();
         let table = match self {
             Part::Strategies => strategies::table(&read[0]),
             Part::Notebook => porting::short_table(&read[0]),
+            Part::Allocators => allocators::part(&read[0]),
             Part::Gil => strategies::lock_table(&read[0]),
             Part::Cmp => {
                 let stamps = [&read[0], &read[1]].map(|run| run.plan.stamp.as_str());

@@ -2,6 +2,7 @@
 //! test depends on how fast this machine is.
 #![cfg(unix)]
 
+mod allocating;
 mod measuring;
 mod publishing;
 mod resuming;

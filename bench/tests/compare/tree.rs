@@ -129,5 +129,5 @@ pub(crate) fn in_a_shell(compare: &Command, dir: &Path, line: &str) -> Output {
     shell.args(["-c", line, "bash"]).arg(compare.get_program()).args(compare.get_args());
     shell.current_dir(dir).stdin(Stdio::null());
     shell.envs(compare.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    shell.env_remove("FANOUT_WORKERS").output().unwrap()
+    shell.env_remove("FANOUT_WORKERS").env_remove("CARGO_TARGET_DIR").output().unwrap()
 }

@@ -25,6 +25,7 @@ machine-limit.one) wall=0.3 ;;
 noisy) wall=$((1 + times % 5)) ;;
 python-* | numpy-*) wall=20 ;;
 *.mt19937) wall=1 ;;
+*.mimalloc) wall=0.125 ;;
 *) wall=0.5 ;;
 esac
 [ "$name" != faulty ] || [ "$times" -lt 3 ] || code=1

@@ -5,10 +5,10 @@ set -eu
 name=${FAKE_NAME:-$(basename "$0")}
 printf '%s %s\n' "$name" "$*" >>"$FAKE_STATE/calls"
 hang() { echo $$ >"$FAKE_STATE/pid.part" && mv "$FAKE_STATE/pid.part" "$FAKE_STATE/pid" && exec sleep 600; }
-
 profile=release digest=null runs=1 workload=fill expect='' run=400000000 bits=0123456789abcdef timed=yes fault='' failed=''
-keys=1 count=1 skew=uniform rng=xoshiro seed=42 workers=1 bytes=1000000 survived=panic
+allocator=system keys=1 count=1 skew=uniform rng=xoshiro seed=42 workers=1 bytes=1000000 survived=panic
 case "$*" in *mt19937*) bits=0000000000019937 ;; *default_rng*) bits=00000000000064cb ;; esac
+case $name in *.mimalloc | *.jemalloc) [ "${name%.*}" = cheat ] || allocator=${name##*.} && name=${name%.*} ;; esac
 case $name in keeper) survived=panic,abort,hang ;; loser) survived=nothing ;; esac
 while [ $# -gt 0 ]; do
     case $1 in
@@ -34,6 +34,6 @@ fill:stuck) [ "$timed" = no ] || { echo >>"$FAKE_STATE/cold" && [ "$(wc -l <"$FA
 esac
 list() { yes "$1" | head -n "$runs" | paste -sd , -; }
 printf '{"strategy": "%s", "workload": "%s", "keys": %s, "count": %s, "skew": "%s", "rng": "%s", "seed": %s, "workers": %s, %s}\n' \
-    "$name" "$workload" "$keys" "$count" "$skew" "$rng" "$seed" "$workers" "\"profile\": \"$profile\", \"start_ns\": 60000, \
+    "$name" "$workload" "$keys" "$count" "$skew" "$rng" "$seed" "$workers" "\"profile\": \"$profile\", \"allocator\": \"$allocator\", \"start_ns\": 60000, \
 \"run_ns\": [$(list "$run")], \"drop_ns\": [$(list 1000000)], \"stop_ns\": 30000, \"output_bytes\": $bytes, \"failed\": [$failed], \
 \"digest\": $digest${FAKE_PYTHON:-}"

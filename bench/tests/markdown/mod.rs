@@ -3,7 +3,7 @@
 /// A markdown table.
 #[derive(Debug)]
 pub(crate) struct Table {
-    columns: Vec<String>,
+    pub(crate) columns: Vec<String>,
     /// Without the titles and the line below them.
     pub(crate) rows: Vec<Vec<String>>,
 }

@@ -27,6 +27,28 @@ pub(crate) fn every_spliced_part_is_as_it_is_made(root: &Path) {
     }
 }
 
+/// The lines that a reader copies are those that the harness is built with.
+pub(crate) fn the_page_about_allocators_has_the_lines_of_the_harness(root: &Path) {
+    let source = read(root.join("shared/harness/src/allocator.rs"));
+    let lines: Vec<&str> = source.lines().filter(|line| line.starts_with("static ")).collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    let page = read(root.join("docs/allocators.md"));
+    for line in lines {
+        let block = format!("```rust\n#[global_allocator]\n{line}\n```\n");
+        assert!(page.contains(&block), "docs/allocators.md does not have {line}");
+    }
+    let manifest: toml::Table = read(root.join("Cargo.toml")).parse().unwrap();
+    let versions = &manifest["workspace"]["dependencies"];
+    let mimalloc = versions["mimalloc"]["version"].as_str().unwrap();
+    for (name, version) in
+        [("mimalloc", mimalloc), ("tikv-jemallocator", versions["tikv-jemallocator"].as_str().unwrap())]
+    {
+        let compatible = version.rsplit_once('.').unwrap().0;
+        let line = format!("{name} = \"{compatible}\"\n");
+        assert!(page.contains(&line), "docs/allocators.md does not have {line}");
+    }
+}
+
 pub(crate) fn the_readme_shows_the_strategies_and_the_notebook(root: &Path) {
     let parts: Vec<Part> = splice::parts(&read(root.join("README.md"))).into_iter().map(|it| it.part).collect();
     for part in [Part::Strategies, Part::Notebook] {

@@ -12,7 +12,7 @@ pub type Jobs = Sender<Box<dyn FnOnce() + Send>>;
 
 /// Starts threads that serve call after call of [`map_keys`], whatever its types.
 pub fn start(workers: usize) -> Jobs {
-    let (jobs, queue): (Jobs, _) = bounded(workers);
+    let (jobs, queue): (Jobs, _) = bounded(128 * workers);
     for queue in vec![queue; workers.max(1)] {
         thread::spawn(move || queue.into_iter().for_each(|job| job()));
     }

@@ -25,16 +25,14 @@ impl Strategy for RayonNested {
 impl<W: Workload> Runs<W> for RayonNested {
     fn run(&mut self, workload: &Arc<W>) -> Vec<Outcome<W::Output>> {
         let keys = (0..workload.keys()).into_par_iter().with_max_len(1);
-        self.pool.install(|| keys.map(|index| workload.attempt_in_parts(index, &OnThisPool)).collect())
+        let this = &*self;
+        self.pool.install(|| keys.map(|index| workload.attempt_in_parts(index, this)).collect())
     }
 }
 
-/// The halves of a key: one runs here, and the other wherever a thread is free first.
-struct OnThisPool;
-
-impl Join for OnThisPool {
+impl Join for RayonNested {
     fn join(&self, first: impl FnOnce() + Send, second: impl FnOnce() + Send) {
-        rayon::join(first, second);
+        self.pool.join(first, second);
     }
 }
 

@@ -4,6 +4,7 @@
 //! One that runs keys in processes has two more, of one line each: [`failures!`] and [`soak!`]. Flags, reports, checks and
 //! tests are here, once.
 
+mod allocator;
 pub mod alone;
 mod cli;
 #[cfg(target_os = "linux")]
@@ -17,6 +18,7 @@ mod run;
 #[cfg(target_os = "linux")]
 pub mod soak;
 
+pub use allocator::ALLOCATOR;
 pub use cli::{JobOptions, one_line, rng_name, skew_name};
 pub use fault::{Fault, FaultKind, Faulty};
 pub use memory::available as available_memory;

@@ -28,6 +28,9 @@ pub struct Report {
     /// "release", or "debug" for a build whose times mean nothing. Empty in what a program wrote that does not say.
     #[serde(default)]
     pub profile: String,
+    /// What gave it memory: "system", or one of the features "mimalloc" and "jemalloc". Empty likewise.
+    #[serde(default)]
+    pub allocator: String,
     /// Starting what outlives a batch: threads, a runtime, worker processes.
     pub start_ns: u64,
     /// One per batch: the first is cold, the rest are warm.
@@ -71,6 +74,9 @@ impl fmt::Display for Report {
         writeln!(f, "  output  {} in {whole} keys, {} failed", Size(self.output_bytes.into()), self.failed.len())?;
         if let Some(digest) = &self.digest {
             writeln!(f, "  digest  {digest}")?;
+        }
+        if !["", "system"].contains(&&*self.allocator) {
+            writeln!(f, "  memory from {}", self.allocator)?;
         }
         if self.profile == "debug" {
             writeln!(f, "  This is a debug build: its times mean nothing.")?;

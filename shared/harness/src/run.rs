@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use kernel::{Context, Digest, Fill, Outcome, Runs, StartError, Sum, Verifiable, Wait};
 
+use crate::allocator::ALLOCATOR;
 use crate::cli::{Format, Options, Usage, WorkloadName, rng_name, skew_name};
 use crate::report::{FailedKey, PROFILE, Report};
 use crate::{Faulty, memory};
@@ -53,6 +54,7 @@ where
         seed: parameters.seed,
         workers: workers.get(),
         profile: PROFILE.to_owned(),
+        allocator: ALLOCATOR.to_owned(),
         start_ns: 0,
         run_ns: Vec::new(),
         drop_ns: Vec::new(),

@@ -5,6 +5,8 @@
 //! (<https://prng.di.unimi.it/splitmix64.c>). The number of lanes is a part of the definition: it is what lets one plain
 //! loop fill vector registers, and because it does not depend on their width, every instruction set gives the same bits.
 
+use std::mem::MaybeUninit;
+
 mod instructions;
 mod jump;
 mod mt19937;
@@ -13,6 +15,26 @@ mod xoshiro;
 pub use instructions::InstructionSet;
 pub use mt19937::Mt19937;
 pub use xoshiro::{LANES, Xoshiro};
+
+/// Where a value can be written: memory that holds one already, or does not.
+pub trait Place {
+    /// Writes it.
+    fn put(&mut self, value: f64);
+}
+
+impl Place for f64 {
+    #[inline(always)]
+    fn put(&mut self, value: f64) {
+        *self = value;
+    }
+}
+
+impl Place for MaybeUninit<f64> {
+    #[inline(always)]
+    fn put(&mut self, value: f64) {
+        self.write(value);
+    }
+}
 
 /// 2^-53: what an integer of 53 bits is multiplied by to give a value in [0, 1).
 const UNIT: f64 = 1.0 / (1_u64 << 53) as f64;
@@ -54,8 +76,6 @@ pub fn xoshiro_key(seed: u64, index: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use std::mem::MaybeUninit;
-
     use super::*;
     use proptest::prelude::*;
     use rand_xoshiro::Xoshiro256PlusPlus;
@@ -98,11 +118,9 @@ mod tests {
 
     /// The next values.
     fn next(lanes: &mut Xoshiro, scale: f64, count: usize) -> Vec<f64> {
-        let mut block = vec![MaybeUninit::new(f64::NAN); count];
+        let mut block = vec![f64::NAN; count];
         lanes.fill(scale, &mut block);
-        #[expect(unsafe_code, reason = "reads what a generator wrote")]
-        // SAFETY: each was initialised when the vector was made.
-        block.iter().map(|value| unsafe { value.assume_init() }).collect()
+        block
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::block::HUGE_PAGE;
 use crate::contract::Join;
-use crate::generator::{InstructionSet, Mt19937, Xoshiro, xoshiro_key};
+use crate::generator::{InstructionSet, LANES, Mt19937, Xoshiro, xoshiro_key};
 use crate::skew::{Shares, Skew};
 
 /// Which generator makes keys and values.
@@ -151,6 +151,35 @@ impl Job {
         self.fill_by(index, block, |mut lanes, key, block| lanes.fill(key, block));
     }
 
+    /// Gives the products of key `index` to `each`, in pieces that are as long as `piece`; the last may be shorter. Ends at the
+    /// first error.
+    ///
+    /// # Errors
+    ///
+    /// What `each` returned.
+    ///
+    /// # Panics
+    ///
+    /// If the length of `piece` is no multiple of [`LANES`], or 0.
+    pub fn pieces<E>(
+        &self,
+        index: usize,
+        piece: &mut [f64],
+        each: impl FnMut(&[f64]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (key, share, seed) = (self.key(index), self.share(index), self.parameters.seed);
+        match self.parameters.rng {
+            Rng::Xoshiro => {
+                let mut lanes = Xoshiro::new(seed, index, share, self.instructions);
+                in_pieces(share, piece, |piece| lanes.fill(key, piece), each)
+            }
+            Rng::Mt19937 => {
+                let mut stream = Mt19937::of_key(seed, index);
+                in_pieces(share, piece, |piece| stream.fill(key, piece), each)
+            }
+        }
+    }
+
     /// [`fill`](Job::fill), with parts of the block written side by side: each begins in the sequence where it must. mt19937
     /// cannot skip, so there a block is one part.
     ///
@@ -205,6 +234,25 @@ impl From<Job> for Parameters {
     fn from(job: Job) -> Parameters {
         job.parameters
     }
+}
+
+/// Passes `share` values from `fill` to `each`, the last piece cut to what remains.
+fn in_pieces<E>(
+    share: u64,
+    piece: &mut [f64],
+    mut fill: impl FnMut(&mut [f64]),
+    mut each: impl FnMut(&[f64]) -> Result<(), E>,
+) -> Result<(), E> {
+    assert!(!piece.is_empty() && piece.len().is_multiple_of(LANES), "a piece of {} values", piece.len());
+    let mut left = share;
+    while left > 0 {
+        let next = left.min(piece.len() as u64);
+        let piece = &mut piece[..next as usize];
+        fill(piece);
+        each(piece)?;
+        left -= next;
+    }
+    Ok(())
 }
 
 /// Bounds what one thread writes of a block that is cut: the values of a huge page. Smaller parts would share the fault that
@@ -285,6 +333,27 @@ mod tests {
             let job = job(2, count, rng, 42);
             let cut = Fill(job.clone()).expand_in_parts(1, &Backwards);
             assert!(cut.into_iter().map(f64::to_bits).eq(products(&job, 1)), "{count} values by {rng:?}");
+        }
+    }
+
+    #[test]
+    fn pieces_are_the_block_and_end_at_an_error() {
+        for (rng, count) in [(Rng::Xoshiro, 100), (Rng::Mt19937, 100), (Rng::Xoshiro, 64), (Rng::Xoshiro, 0)] {
+            let job = job(3, count, rng, 42);
+            let mut pieces = Vec::new();
+            let whole = job.pieces(1, &mut [0.0; 32], |piece| {
+                pieces.push(piece.to_vec());
+                Ok::<_, usize>(())
+            });
+            assert_eq!(whole, Ok(()));
+            assert!(pieces.iter().rev().skip(1).all(|piece| piece.len() == 32));
+            assert!(pieces.concat().into_iter().map(f64::to_bits).eq(products(&job, 1)));
+            let mut seen = 0;
+            let cut = job.pieces(1, &mut [0.0; 32], |_| {
+                seen += 1;
+                if seen < 2 { Ok(()) } else { Err(seen) }
+            });
+            assert_eq!(cut, if count == 0 { Ok(()) } else { Err(2) });
         }
     }
 

@@ -10,6 +10,12 @@ use crate::channel::{Broken, Channel};
 use crate::port::Port;
 use crate::protocol::{Kind, TEXT_LIMIT};
 
+/// What an output that is sent while it is made is best written in, in bytes. It is all that the worker holds of such an
+/// output. Hard coded, since it depends on no job: in smaller pieces the two processes wake each other more often, and a
+/// larger one leaves the second-level cache before it is sent. A warm batch of the default job took 441 ms with 4 KiB, 232
+/// with 16, 187 with 64, 182 with 128, 172 with 256 and 184 with 512 (2 CPUs, AMD EPYC, 1 MiB of such cache each).
+pub const PIECE: usize = 256 << 10;
+
 /// How outputs of type `T` cross the channel.
 pub trait Codec<T> {
     /// Sends an output, in the worker. A panic, an error, or no byte at all is the key's failure alone. Once a byte was
@@ -66,7 +72,7 @@ impl<'a> Answer<'a> {
         self.tell(Kind::Unsent, reason)
     }
 
-    /// Sends its head; the caller then writes as many bytes as it announced.
+    /// Sends its head; the caller then writes as many bytes as it announced. Each write is a system call.
     ///
     /// # Errors
     ///

@@ -114,7 +114,7 @@ mod words;
 mod worker;
 
 pub use channel::Broken;
-pub use codec::{Answer, Body, Codec, Postcard, Raw, ReceiveError};
+pub use codec::{Answer, Body, Codec, PIECE, Postcard, Raw, ReceiveError};
 pub use load::Load;
 pub use parker::{Parker, Unparker};
 pub use portable::Portable;

@@ -33,8 +33,16 @@ impl Port {
         self.owed
     }
 
+    /// Lets go what the key has printed: it must not wait for the next key's, nor come after the answer.
+    pub(crate) fn flush_prints(&self) {
+        // A forked process would print once more what was printed before it.
+        self.end_forked();
+        let _nobody_listens = io::stdout().flush();
+    }
+
     /// Sends the head of an answer of so many bytes.
     pub(crate) fn announce(&mut self, call: u64, length: u64) -> io::Result<()> {
+        self.flush_prints();
         self.write_all(&encode_reply(Kind::Output, call, length))?;
         self.owed = length;
         Ok(())
@@ -75,7 +83,7 @@ impl Port {
     /// Replies to `call`, whole. Head and body in one system call, so that a small reply wakes the parent once.
     pub(crate) fn reply(&mut self, kind: Kind, call: u64, body: &[u8]) -> io::Result<()> {
         let head = encode_reply(kind, call, body.len() as u64);
-        self.end_forked();
+        self.flush_prints();
         let sent = match self.socket.write_vectored(&[IoSlice::new(&head), IoSlice::new(body)]) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
             sent => sent?,

@@ -1,9 +1,11 @@
+use std::io::{self, Write};
+
 use kernel::{Fill, Sum, Wait, Workload};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::codec::{Codec, Postcard, Raw};
+use crate::codec::{Answer, Codec, PIECE, Postcard, Raw};
 
 /// A workload that can cross into another process.
 pub trait Portable: Workload + Serialize + DeserializeOwned {
@@ -16,6 +18,64 @@ pub trait Portable: Workload + Serialize + DeserializeOwned {
     /// The most bytes that the output of key `index` may have on the channel. It bounds what is read, and allocated,
     /// from a worker that has gone wrong.
     fn max_bytes(&self, index: usize) -> u64;
+
+    /// Expands key `index` and sends its output, in the worker. The default makes the whole output, and then gives it to
+    /// the codec. A workload whose outputs are large and can be sent while they are made does that here: it announces the
+    /// length, and writes [`PIECE`]s. Its worker then never holds an output, and its parent receives meanwhile. The codec
+    /// must receive what [`expand`](Workload::expand) gives.
+    ///
+    /// ```
+    /// use std::io::{self, BufWriter, Write};
+    ///
+    /// use serde::{Deserialize, Serialize};
+    /// use worker::{Answer, PIECE, Portable, Raw};
+    ///
+    /// /// The squares of each key's numbers.
+    /// #[derive(Serialize, Deserialize)]
+    /// struct Squares(Vec<std::ops::Range<u32>>);
+    ///
+    /// impl Squares {
+    ///     fn of(&self, index: usize) -> impl Iterator<Item = f64> {
+    ///         self.0[index].clone().map(|number| f64::from(number).powi(2))
+    ///     }
+    /// }
+    ///
+    /// impl kernel::Workload for Squares {
+    ///     type Output = Vec<f64>;
+    ///     fn keys(&self) -> usize {
+    ///         self.0.len()
+    ///     }
+    ///     fn expand(&self, index: usize) -> Vec<f64> {
+    ///         self.of(index).collect()
+    ///     }
+    /// }
+    ///
+    /// impl Portable for Squares {
+    ///     const NAME: &'static str = "squares";
+    ///     type Codec = Raw;
+    ///     fn max_bytes(&self, index: usize) -> u64 {
+    ///         8 * self.0[index].len() as u64
+    ///     }
+    ///     fn send(&self, index: usize, answer: Answer<'_>) -> io::Result<()> {
+    ///         let mut pieces = BufWriter::with_capacity(PIECE, answer.announce(self.max_bytes(index))?);
+    ///         for square in self.of(index) {
+    ///             pieces.write_all(&square.to_ne_bytes())?;
+    ///         }
+    ///         pieces.flush()
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As of [`Codec::send`]: once a byte was sent, an error or a panic loses the worker with the key.
+    ///
+    /// # Panics
+    ///
+    /// As [`expand`](Workload::expand) does.
+    fn send(&self, index: usize, answer: Answer<'_>) -> io::Result<()> {
+        Self::Codec::send(&self.expand(index), answer)
+    }
 }
 
 /// What two builds of a program must have in common before one sends a `W` to the other: not the whole program, since a
@@ -43,6 +103,17 @@ impl Portable for Fill {
 
     fn max_bytes(&self, index: usize) -> u64 {
         8 * self.0.share(index)
+    }
+
+    fn send(&self, index: usize, answer: Answer<'_>) -> io::Result<()> {
+        let length = self.max_bytes(index);
+        if length <= PIECE as u64 {
+            // In one message with its head.
+            return Raw::send(&self.expand(index), answer);
+        }
+        let mut channel = answer.announce(length)?;
+        let mut piece = vec![0.0; PIECE / size_of::<f64>()];
+        self.0.pieces(index, &mut piece, |values| channel.write_all(bytemuck::cast_slice(values)))
     }
 }
 

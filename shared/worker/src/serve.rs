@@ -6,12 +6,11 @@ use std::mem::ManuallyDrop;
 use std::os::unix::net::UnixStream;
 use std::thread;
 
-use kernel::KeyError;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, getpid, getppid, kill_process};
 
 use crate::caught::caught;
-use crate::codec::{Answer, Codec};
+use crate::codec::Answer;
 use crate::descriptors::about;
 use crate::port::Port;
 use crate::portable::{Portable, build_id};
@@ -123,35 +122,23 @@ fn keys<W: Portable>(port: &mut Port, call: Call, message: Message) -> io::Resul
 /// Expands one key and sends what came of it. An error ends the worker: the parent is gone, or waits for the rest of an
 /// answer that does not come.
 fn answer<W: Portable>(workload: &W, index: usize, port: &mut Port, call: Call) -> io::Result<()> {
-    let expanded = workload.attempt(index);
-    port.end_forked();
-    // What a key prints must not wait for the next one's.
-    let _nobody_listens = io::stdout().flush();
-    let output = match expanded {
-        Ok(output) => output,
-        Err(KeyError::Panicked { message }) => return tell(port, call, Kind::Panicked, &message),
-        Err(error) => return tell(port, call, Kind::Unsent, &error.to_string()),
-    };
     let before = port.written();
     let sent = caught(|| {
         let limit = workload.max_bytes(index);
-        W::Codec::send(&output, Answer { port: &mut *port, call, limit })
+        workload.send(index, Answer { port: &mut *port, call, limit })
     });
-    let not_begun = port.written() == before;
+    port.flush_prints();
+    let (not_begun, owed) = (port.written() == before, port.owed());
     match sent {
-        Ok(Ok(())) if not_begun => tell(port, call, Kind::Unsent, "its codec sent nothing")?,
-        Ok(Ok(())) if port.owed() > 0 => {
-            return Err(io::Error::other(format!("the codec left {} bytes of its answer unsent", port.owed())));
-        }
-        Ok(Ok(())) => {}
-        Err(message) if not_begun => tell(port, call, Kind::Panicked, &message)?,
-        Ok(Err(error)) if not_begun => tell(port, call, Kind::Unsent, &error.to_string())?,
-        Ok(Err(error)) => return Err(error),
-        Err(message) => return Err(io::Error::other(format!("the codec panicked: {message}"))),
+        Ok(Ok(())) if not_begun => tell(port, call, Kind::Unsent, "its codec sent nothing"),
+        Ok(Err(error)) if not_begun => tell(port, call, Kind::Unsent, &error.to_string()),
+        Err(message) if not_begun => tell(port, call, Kind::Panicked, &message),
+        Ok(Err(error)) => Err(error),
+        Ok(Ok(())) if owed > 0 => Err(io::Error::other(format!("{owed} bytes of an answer were left unsent"))),
+        Err(message) if owed > 0 => Err(io::Error::other(format!("a panic left {owed} bytes unsent: {message}"))),
+        // The answer is there: what happens in the output's own Drop, which the panic hook tells of, changes nothing in it.
+        Ok(Ok(())) | Err(_) => Ok(()),
     }
-    // The answer is there: what happens in the output's own Drop, which the panic hook tells of, changes nothing in it.
-    let _told = caught(|| drop(output));
-    Ok(())
 }
 
 fn tell(port: &mut Port, call: Call, kind: Kind, text: &str) -> io::Result<()> {

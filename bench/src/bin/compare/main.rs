@@ -20,7 +20,7 @@ use bench::text::splice::{self, SpliceError};
 use bench::text::{difference as difference_text, doubts, index, page};
 use clap::Parser;
 
-use crate::options::{Command, Options, Splice};
+use crate::options::{Command, Measuring, Options, Splice, Swept};
 
 mod options;
 
@@ -55,6 +55,7 @@ fn run(options: &Options) -> Result<u8> {
         Some(Command::Report { run }) => enter().and_then(|_| report(run))?,
         Some(Command::Splice(splice)) => enter().and_then(|root| splice_part(&root, splice))?,
         Some(Command::Cmp { first, second }) => enter().and_then(|_| cmp(first, second))?,
+        Some(Command::Sweep(swept)) => return enter().and_then(|root| begin(&swept_request(swept, &root)?, &root)),
         None => return enter().and_then(|root| measure(options, &root)),
     }
     Ok(0)
@@ -95,31 +96,60 @@ fn own_command(root: &Path) -> String {
 }
 
 fn measure(options: &Options, root: &Path) -> Result<u8> {
+    let is_new = options.resume.is_none();
     let request = Request {
-        only: options.only.clone(),
         python: options.interpreter()?,
-        jobs: if options.resume.is_some() { Vec::new() } else { vec![options.job()?] },
+        jobs: if is_new { vec![options.job()?] } else { Vec::new() },
+        ..request(&options.measuring, is_new, root)?
+    };
+    let Some(dir) = &options.resume else { return begin(&request, root) };
+    let dir = folder("--resume", dir)?;
+    let interrupt = listen()?;
+    match engine::resume(&dir, &request, root, &interrupt)? {
+        Some(finished) => show(finished),
+        None => {
+            tell::say("the run is complete; there is nothing to resume");
+            report(&dir).map(|()| 0)
+        }
+    }
+}
+
+/// What the flags ask for, but for the jobs. A run that goes on has its folder.
+fn request(options: &Measuring, is_new: bool, root: &Path) -> Result<Request> {
+    Ok(Request {
+        only: options.only.clone(),
+        allocators: options.allocators(&[]),
+        sweep: None,
+        python: None,
+        jobs: Vec::new(),
         stop: options.stop(),
         shuffle_seed: options.shuffle_seed(),
         condition: !options.no_condition,
         bin_dir: options.bin_dir.as_deref().map(|dir| folder("--bin-dir", dir)).transpose()?,
-        results: if options.resume.is_some() { PathBuf::new() } else { options.results(root)? },
+        results: if is_new { options.results(root)? } else { PathBuf::new() },
         command: own_command(root),
-    };
-    let resumed = options.resume.as_deref().map(|dir| folder("--resume", dir)).transpose()?;
-    let interrupt = Interrupt::listen().context("signals cannot be listened for")?;
-    let finished = match &resumed {
-        Some(dir) => engine::resume(dir, &request, root, &interrupt)?,
-        None => engine::measure(&request, root, &interrupt)?,
-    };
-    match (finished, resumed) {
-        (Some(finished), _) => show(finished),
-        (None, Some(dir)) => {
-            tell::say("the run is complete; there is nothing to resume");
-            report(&dir).map(|()| 0)
-        }
-        (None, None) => Ok(1),
-    }
+    })
+}
+
+/// The same of a sweep, which has its own defaults.
+fn swept_request(swept: &Swept, root: &Path) -> Result<Request> {
+    Ok(Request {
+        only: swept.only(),
+        allocators: swept.measuring.allocators(swept.sweep.allocators),
+        sweep: Some(swept.sweep.name.to_owned()),
+        jobs: swept.jobs()?,
+        stop: swept.stop(),
+        ..request(&swept.measuring, true, root)?
+    })
+}
+
+/// Measures a new run, and shows it.
+fn begin(request: &Request, root: &Path) -> Result<u8> {
+    engine::measure(request, root, &listen()?)?.map_or(Ok(1), show)
+}
+
+fn listen() -> Result<Interrupt> {
+    Interrupt::listen().context("signals cannot be listened for")
 }
 
 /// Shows what was measured, however far that got, and says where it is. The table comes first: whatever else fails, it

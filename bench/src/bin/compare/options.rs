@@ -1,13 +1,17 @@
 //! What can be asked for.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf, absolute};
 
+use bench::entrants::contender;
 use bench::numbers::stopping::{BUDGET, WITHIN};
 use bench::process::tell::Usage;
+use bench::run::allocator::Allocator;
 use bench::run::folder;
 use bench::run::job::Job;
 use bench::run::plan::Stop;
+use bench::run::sweep::{SWEEPS, Sweep};
 use bench::sampling::setup;
 use bench::text::splice::Part;
 use clap::{Args, Parser, Subcommand};
@@ -21,6 +25,8 @@ Examples:
   scripts/compare.sh --workload sum --workers 4       pure compute on four workers
   scripts/compare.sh --within 1% --budget 1h          narrower intervals, for as long as an hour
   scripts/compare.sh --python                         the notebook's Python programs as rows too
+  scripts/compare.sh --allocator system,mimalloc      each strategy with mimalloc too
+  scripts/compare.sh sweep allocators                 three allocators at blocks of 8 kB to 80 MB
   scripts/compare.sh --publish                        a run to be committed: results/STAMP, and in the index
   scripts/compare.sh --resume results/local/STAMP     go on with a run that was stopped
   scripts/compare.sh cmp results/A results/B          what is faster or slower in the second run
@@ -41,16 +47,33 @@ pub(crate) struct Options {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 
-    /// Measure these strategies alone, and sequential, which every ratio is taken to. With --python, programs of the
-    /// notebook can be named too; if none is, all are measured.
-    #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
-    pub(crate) only: Vec<String>,
+    #[command(flatten)]
+    pub(crate) measuring: Measuring,
 
     /// Measure the programs in bench/notebook too, each beside the strategies that do the same in Rust, which are then
     /// measured with CPython's generator as well. What they need is installed in target/python, once. Another interpreter
     /// can be given: --python=python3.14t.
     #[arg(long, value_name = "PYTHON", num_args = 0..=1, require_equals = true, default_missing_value = "python3")]
     python: Option<String>,
+
+    /// Go on with a run that was stopped, by its own flags. Nothing that it has is measured again. It takes --bin-dir and
+    /// --python=PYTHON, if the run had them.
+    #[arg(long, value_name = "RUN", conflicts_with_all = OF_THE_RUN)]
+    pub(crate) resume: Option<PathBuf>,
+}
+
+/// What is measured, and for how long.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Measuring {
+    /// Measure these strategies alone, and sequential, which every ratio is taken to. With --python, programs of the
+    /// notebook can be named too; if none is, all are measured.
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
+    pub(crate) only: Vec<String>,
+
+    /// Measure each strategy with these allocators, every one but the system's as a row of its own, such as rayon-iter.mimalloc.
+    /// They are built the first time, with a C compiler and make [default: system].
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "NAME,…")]
+    allocator: Vec<Allocator>,
 
     /// A tenth of the values and three rounds, unless --count, --rounds, --within or --budget say otherwise.
     #[arg(long)]
@@ -89,23 +112,32 @@ pub(crate) struct Options {
     out: Option<PathBuf>,
 
     /// Measure the release binaries in DIR, each row named like its file, instead of building: for binaries that were
-    /// carried to another machine. machine-limit and hyperfine are taken from there too.
+    /// carried to another machine. machine-limit and hyperfine are taken from there too. With --allocator, NAME.mimalloc is
+    /// NAME with that allocator.
     #[arg(long, value_name = "DIR")]
     pub(crate) bin_dir: Option<PathBuf>,
-
-    /// Go on with a run that was stopped, by its own flags. Nothing that it has is measured again. It takes --bin-dir and
-    /// --python=PYTHON, if the run had them.
-    #[arg(long, value_name = "RUN", conflicts_with_all = OF_THE_RUN)]
-    pub(crate) resume: Option<PathBuf>,
 }
 
 /// What a run that goes on has already.
-const OF_THE_RUN: [&str; 10] =
-    ["only", "quick", "JobOptions", "within", "budget", "rounds", "no_condition", "shuffle_seed", "publish", "out"];
+const OF_THE_RUN: [&str; 11] = [
+    "only",
+    "allocator",
+    "quick",
+    "JobOptions",
+    "within",
+    "budget",
+    "rounds",
+    "no_condition",
+    "shuffle_seed",
+    "publish",
+    "out",
+];
 
 /// What can be done without measuring.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Measure strategies at several sizes, for one question: what allocators do to blocks of 8 kB to 80 MB. Its flags are the same
+    Sweep(Swept),
     /// Remake the page and the index from the samples of a run
     Report {
         /// The run's folder
@@ -126,6 +158,17 @@ pub(crate) enum Command {
         /// How much
         bytes: u64,
     },
+}
+
+/// A run of several jobs.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Swept {
+    /// Which
+    #[arg(value_name = "SWEEP", value_parser = sweep)]
+    pub(crate) sweep: &'static Sweep,
+
+    #[command(flatten)]
+    pub(crate) measuring: Measuring,
 }
 
 /// A part of a document that is made from runs, or from code.
@@ -154,12 +197,57 @@ pub(crate) struct Splice {
 impl Options {
     /// The job to be timed, with nothing left open.
     pub(crate) fn job(&self) -> Result<Job, Usage> {
-        let options = self.job.clone();
-        let job = Job::asked_for(&if self.quick { options.quick() } else { options }).map_err(Usage)?;
+        let job = self.measuring.job()?;
         match self.python {
+            Some(_) if !self.measuring.allocators(&[]).contains(&Allocator::System) => Err(Usage(
+                "--python needs system among the names of --allocator: the notebook is compared with those rows"
+                    .to_owned(),
+            )),
             Some(_) => for_the_notebook(job),
             None => Ok(job),
         }
+    }
+
+    /// The Python that runs the programs of the notebook, if they are asked for.
+    pub(crate) fn interpreter(&self) -> anyhow::Result<Option<String>> {
+        self.python.as_deref().map(setup::interpreter).transpose()
+    }
+}
+
+impl Swept {
+    /// The jobs to be timed, likewise.
+    pub(crate) fn jobs(&self) -> Result<Vec<Job>, Usage> {
+        self.sweep.jobs(&self.measuring.job()?).map_err(Usage)
+    }
+
+    /// The strategies that are measured.
+    pub(crate) fn only(&self) -> Vec<String> {
+        match self.measuring.only.as_slice() {
+            [] => self.sweep.only.iter().map(|name| (*name).to_owned()).collect(),
+            only => only.to_vec(),
+        }
+    }
+
+    /// When there are rounds enough.
+    pub(crate) fn stop(&self) -> Stop {
+        let asked = self.measuring.stop();
+        let budget = self.measuring.budget.unwrap_or(self.sweep.budget);
+        if asked.rounds.is_some() { asked } else { Stop { budget, least: Some(self.sweep.least_rounds), ..asked } }
+    }
+}
+
+impl Measuring {
+    /// The job that is described, with nothing left open.
+    fn job(&self) -> Result<Job, Usage> {
+        let options = self.job.clone();
+        Job::asked_for(&if self.quick { options.quick() } else { options }).map_err(Usage)
+    }
+
+    /// The allocators, in their order, each once.
+    pub(crate) fn allocators(&self, unless_named: &[Allocator]) -> Vec<Allocator> {
+        let named = if self.allocator.is_empty() { unless_named } else { &self.allocator };
+        let named: BTreeSet<Allocator> = named.iter().copied().collect();
+        if named.is_empty() { vec![Allocator::System] } else { named.into_iter().collect() }
     }
 
     /// When there are rounds enough. Three are for a first look.
@@ -167,18 +255,13 @@ impl Options {
         let asked = self.rounds.map(NonZeroU32::get);
         let open = self.within.is_some() || self.budget.is_some();
         let rounds = asked.or((self.quick && !open).then_some(3));
-        Stop { rounds, within: self.within.unwrap_or(WITHIN), budget: self.budget.unwrap_or(BUDGET) }
+        Stop { rounds, least: None, within: self.within.unwrap_or(WITHIN), budget: self.budget.unwrap_or(BUDGET) }
     }
 
     /// The given seed, or one that nobody chose.
     pub(crate) fn shuffle_seed(&self) -> u64 {
         let now = || jiff::Timestamp::now().subsec_nanosecond().unsigned_abs();
         self.shuffle_seed.unwrap_or_else(|| u64::from(now()))
-    }
-
-    /// The Python that runs the programs of the notebook, if they are asked for.
-    pub(crate) fn interpreter(&self) -> anyhow::Result<Option<String>> {
-        self.python.as_deref().map(setup::interpreter).transpose()
     }
 
     /// Where the folders of runs are made: in `results`, where runs are committed, only if that was asked for.
@@ -191,6 +274,15 @@ impl Options {
         folder::check_writable(&dir).map_err(|error| Usage(format!("{flag}no file can be made in {error}")))?;
         Ok(dir)
     }
+}
+
+/// A sweep by its name.
+fn sweep(name: &str) -> Result<&'static Sweep, String> {
+    let known: Vec<String> = SWEEPS.iter().map(|sweep| sweep.name.to_owned()).collect();
+    Sweep::named(name).ok_or_else(|| match contender::nearest(name, &known) {
+        Some(nearest) => format!("there is no such sweep; did you mean `{nearest}`?"),
+        None => format!("there is no such sweep; there is {}", known.join(", ")),
+    })
 }
 
 /// A share above 0, given as a percentage.
@@ -267,8 +359,8 @@ mod tests {
 
     #[test]
     fn rounds_are_fixed_or_go_on_until_it_is_enough() {
-        let stop = |arguments| options(arguments).stop();
-        let open = Stop { rounds: None, within: 0.03, budget: 900.0 };
+        let stop = |arguments| options(arguments).measuring.stop();
+        let open = Stop { rounds: None, least: None, within: 0.03, budget: 900.0 };
         assert_eq!(stop(&[]), open);
         assert_eq!(stop(&["--quick"]), Stop { rounds: Some(3), ..open });
         assert_eq!(stop(&["--quick", "--rounds", "5"]), Stop { rounds: Some(5), ..open });
@@ -298,6 +390,43 @@ mod tests {
         assert_eq!(message, "--python needs --workload fill, not sum: the notebook has no other job");
         assert!(refused(&["--python", "--skew", "zipf"]).starts_with("--python needs --skew uniform"));
         assert!(refused(&["--python", "--rng", "mt19937"]).starts_with("--python needs --rng xoshiro"));
+    }
+
+    #[test]
+    fn allocators_are_named_once_and_the_systems_comes_first() {
+        use Allocator::{Jemalloc, Mimalloc, System};
+        let allocators = |arguments: &[&str]| options(arguments).measuring.allocators(&[]);
+        assert_eq!(allocators(&[]), [System]);
+        assert_eq!(allocators(&["--allocator", "jemalloc,system,jemalloc"]), [System, Jemalloc]);
+        assert_eq!(allocators(&["--allocator", "mimalloc", "--allocator", "jemalloc"]), [Mimalloc, Jemalloc]);
+        assert_eq!(options(&[]).measuring.allocators(SWEEPS[0].allocators), [System, Mimalloc, Jemalloc]);
+        let python = options(&["--python", "--allocator", "mimalloc"]).job().unwrap_err().to_string();
+        assert!(python.starts_with("--python needs system among the names of --allocator"), "{python}");
+        assert!(options(&["--python", "--allocator", "system,mimalloc"]).job().is_ok());
+    }
+
+    #[test]
+    fn a_sweep_has_the_flags_of_a_run_and_other_defaults() {
+        let swept = |arguments: &[&str]| match options(&[&["sweep", "allocators"], arguments].concat()).command {
+            Some(Command::Sweep(swept)) => swept,
+            other => panic!("{other:?}"),
+        };
+        let stop = |arguments: &[&str]| swept(arguments).stop();
+        let open = Stop { rounds: None, least: Some(6), within: 0.03, budget: 720.0 };
+        assert_eq!(stop(&[]), open);
+        assert_eq!(stop(&["--budget", "1h"]), Stop { budget: 3600.0, ..open });
+        assert_eq!(stop(&["--quick"]).rounds, Some(3));
+        assert_eq!(stop(&["--rounds", "10"]).rounds, Some(10));
+        assert_eq!(swept(&[]).only(), ["sequential", "std-counter", "rayon-iter", "process-pool"]);
+        assert_eq!(swept(&["--only", "std-chunks"]).only(), ["std-chunks"]);
+        let jobs = |arguments: &[&str]| swept(arguments).jobs().map(|jobs| jobs.len());
+        assert_eq!((jobs(&[]).unwrap(), jobs(&["--quick"]).unwrap()), (5, 4));
+        assert!(
+            jobs(&["--workload", "sum"]).unwrap_err().to_string().starts_with("sweep allocators needs --workload fill")
+        );
+        for wrong in [&["sweep"][..], &["sweep", "allocator"], &["sweep", "x"], &["--quick", "sweep", "allocators"]] {
+            assert!(Options::try_parse_from([&["compare"], wrong].concat()).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -1,10 +1,8 @@
 //! CPython's generator.
 
-use std::mem::MaybeUninit;
-
 use rand_mt::Mt;
 
-use super::UNIT;
+use super::{Place, UNIT};
 
 /// CPython's `random.Random(stream)` with `stream = seed << 32 | low`: MT19937 (Matsumoto and Nishimura, 1998) seeded by
 /// the integer's 32-bit words, as in CPython's `_randommodule.c`.
@@ -37,10 +35,8 @@ impl Mt19937 {
     }
 
     /// Writes the next values, each multiplied by `scale`, to all of `block`.
-    pub fn fill(&mut self, scale: f64, block: &mut [MaybeUninit<f64>]) {
-        for value in block {
-            value.write(scale * self.next_f64());
-        }
+    pub fn fill(&mut self, scale: f64, block: &mut [impl Place]) {
+        block.iter_mut().for_each(|place| place.put(scale * self.next_f64()));
     }
 
     /// The next `count` values, each multiplied by `scale` and added in order.

@@ -1,11 +1,10 @@
 //! The default generator.
 
 use std::iter;
-use std::mem::MaybeUninit;
 
 use super::instructions::{InstructionSet, Kind};
 use super::jump::{POWERS_OF_TWO, Polynomial};
-use super::{UNIT, lane_seed, seeded};
+use super::{Place, UNIT, lane_seed, seeded};
 
 /// Lanes of a key's generator. Value `j` is draw `j / LANES` of lane `j % LANES`, so a shorter run is a prefix of a
 /// longer one. Sixteen because two AVX-512 registers, or four AVX2 ones, hide the latency of one step: with eight the
@@ -39,11 +38,11 @@ impl Xoshiro {
     /// Writes the next values in [0, 1), each multiplied by `scale`, to all of `block`.
     ///
     /// `scale` is a key: 0, or from 2^-53 to 1. A length that is no multiple of [`LANES`] ends the sequence.
-    pub fn fill(&mut self, scale: f64, block: &mut [MaybeUninit<f64>]) {
+    pub fn fill<P: Place>(&mut self, scale: f64, block: &mut [P]) {
         let (rows, rest) = block.as_chunks_mut::<LANES>();
-        self.rows(scale, rows, |row, lane, value| _ = row[lane].write(value), |_| {});
+        self.rows(scale, rows, |row, lane, value| row[lane].put(value), |_| {});
         if !rest.is_empty() {
-            let last = |row: [f64; LANES]| _ = rest.write_copy_of_slice(&row[..rest.len()]);
+            let last = |row: [f64; LANES]| iter::zip(&mut *rest, row).for_each(|(place, value)| place.put(value));
             self.rows(scale, [[0.0; LANES]], |row, lane, value| row[lane] = value, last);
         }
     }

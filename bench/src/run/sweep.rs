@@ -1,0 +1,128 @@
+//! Runs of more than one job: one question each, asked at several sizes.
+//!
+//! The engine takes any list of jobs. A sweep is a name for one, with the rows and the end that its question needs. A new one
+//! is an entry of [`SWEEPS`].
+
+use crate::run::allocator::Allocator;
+use crate::run::job::Job;
+
+/// A list of jobs under a name.
+#[derive(Debug)]
+pub struct Sweep {
+    /// As it is asked for.
+    pub name: &'static str,
+    /// What it asks.
+    pub about: &'static str,
+    /// The strategies that it measures unless others are named.
+    pub only: &'static [&'static str],
+    /// The allocators, likewise.
+    pub allocators: &'static [Allocator],
+    /// Its jobs, made from the one that the flags describe.
+    jobs: fn(&Job) -> Result<Vec<Job>, String>,
+    /// The fewest rounds.
+    pub least_rounds: u32,
+    /// Seconds that rounds may take.
+    pub budget: f64,
+}
+
+/// All of them.
+pub const SWEEPS: [Sweep; 1] = [Sweep {
+    name: "allocators",
+    about: "the system's allocator, mimalloc and jemalloc, at blocks of 8 kB to 80 MB",
+    // The loop alone; threads; threads that stay; and processes, whose outputs are received into blocks.
+    only: &["sequential", "std-counter", "rayon-iter", "process-pool"],
+    allocators: &[Allocator::System, Allocator::Mimalloc, Allocator::Jemalloc],
+    jobs: blocks,
+    // 61 cells take two minutes a round. Six are the fewest that have an interval.
+    least_rounds: 6,
+    budget: 12.0 * 60.0,
+}];
+
+/// Values a key: 8 kB, which every allocator carves from larger pieces, to 80 MB, which glibc always maps anew.
+const BLOCKS: [u64; 5] = [1_000, 10_000, 100_000, 1_000_000, 10_000_000];
+
+/// With fewer keys, not all workers of a usual machine have one, and what is measured is how they are shared out.
+const LEAST_KEYS: u64 = 10;
+
+/// The job's values in blocks of other sizes: the total stays, so that all of them hold the same memory.
+fn blocks(job: &Job) -> Result<Vec<Job>, String> {
+    if job.workload != "fill" {
+        return Err(format!("needs --workload fill, not {}: no other has outputs of any size", job.workload));
+    }
+    let total = job.keys * job.count;
+    let blocks = BLOCKS.into_iter().filter(|count| total / count >= LEAST_KEYS);
+    let jobs: Vec<Job> = blocks.map(|count| of_values(job, total, count)).collect();
+    if jobs.is_empty() {
+        let least = LEAST_KEYS * BLOCKS[0];
+        return Err(format!("needs at least {least} values, and --keys × --count is {total}"));
+    }
+    Ok(jobs)
+}
+
+fn of_values(job: &Job, total: u64, count: u64) -> Job {
+    let keys = total / count;
+    let workers = usize::try_from(keys).map_or(job.workers, |keys| job.workers.min(keys));
+    Job { keys, count, workers, ..job.clone() }
+}
+
+impl Sweep {
+    /// The sweep called `name`.
+    pub fn named(name: &str) -> Option<&'static Sweep> {
+        SWEEPS.iter().find(|sweep| sweep.name == name)
+    }
+
+    /// Its jobs, the smallest first, made from what the flags ask for.
+    ///
+    /// # Errors
+    ///
+    /// What it needs that the flags do not give, in one line.
+    pub fn jobs(&self, job: &Job) -> Result<Vec<Job>, String> {
+        (self.jobs)(job).map_err(|why| format!("sweep {} {why}", self.name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(keys: u64, count: u64) -> Job {
+        let (workload, skew, rng) = ("fill".to_owned(), "uniform".to_owned(), "xoshiro".to_owned());
+        Job { workload, keys, count, skew, rng, seed: 42, workers: 16 }
+    }
+
+    fn sizes(keys: u64, count: u64) -> Vec<(u64, u64, usize)> {
+        let jobs = SWEEPS[0].jobs(&job(keys, count)).unwrap();
+        jobs.iter().map(|job| (job.keys, job.count, job.workers)).collect()
+    }
+
+    #[test]
+    fn the_same_values_in_blocks_of_five_sizes() {
+        let whole = [(100_000, 1_000), (10_000, 10_000), (1_000, 100_000), (100, 1_000_000), (10, 10_000_000)];
+        let workers = [16, 16, 16, 16, 10];
+        let whole: Vec<_> =
+            whole.into_iter().zip(workers).map(|((keys, count), workers)| (keys, count, workers)).collect();
+        assert_eq!(sizes(100, 1_000_000), whole);
+        assert_eq!(sizes(100, 100_000).len(), 4, "a tenth of the values is one block of 80 MB");
+        assert_eq!(sizes(10, 1_000), [(10, 1_000, 10)]);
+    }
+
+    #[test]
+    fn what_has_no_blocks_is_refused() {
+        let refused = |job: &Job| SWEEPS[0].jobs(job).unwrap_err();
+        assert_eq!(
+            refused(&job(10, 999)),
+            "sweep allocators needs at least 10000 values, and --keys × --count is 9990"
+        );
+        let sum = Job { workload: "sum".to_owned(), ..job(100, 1_000_000) };
+        assert_eq!(refused(&sum), "sweep allocators needs --workload fill, not sum: no other has outputs of any size");
+    }
+
+    #[test]
+    fn each_has_a_name_of_its_own() {
+        for sweep in &SWEEPS {
+            assert!(std::ptr::eq(Sweep::named(sweep.name).unwrap(), sweep) || SWEEPS.len() == 1);
+            assert!(sweep.only.contains(&"sequential") && sweep.allocators.contains(&Allocator::System));
+        }
+        assert!(Sweep::named("nothing").is_none());
+    }
+}

@@ -1,0 +1,115 @@
+//! Allocators beside each other: a table for each question where there are several sizes, and one table where there is one.
+
+use crate::numbers::grid::{Grid, Line, Place};
+use crate::numbers::stats::Figure;
+use crate::run::Run;
+use crate::run::footprint::Footprint;
+use crate::run::job::Job;
+use crate::text::table::{Align, markdown};
+use crate::text::{compared, made_by, number, or_nothing, seen};
+
+/// The tables of a run of several sizes, each with its question above it; the ratios with their intervals if those are wanted.
+pub fn tables(run: &Run, intervals: bool) -> String {
+    let grid = Grid::of(run);
+    let systems = grid.rows.iter().any(|row| row.allocator.is_system());
+    let others = grid.rows.iter().any(|row| !row.allocator.is_system());
+    let mut text =
+        table(&grid, "Warm: the time per value of a batch in a program that has run one before.", warm, |_| true);
+    if systems && others {
+        let interval = if intervals { ", with a 95 % interval" } else { "" };
+        let question = format!(
+            "How many times faster a warm batch is than that of the same strategy with the system's allocator{interval}."
+        );
+        text += &table(&grid, &question, if intervals { gain } else { short_gain }, |row| !row.allocator.is_system());
+    }
+    text += &table(&grid, "Cold: the time per value of a whole process with one batch.", cold, |_| true);
+    text += &table(&grid, "The most memory that such a process held, in sizes of its output.", memory, |_| true);
+    text += &table(
+        &grid,
+        "Drop: the time per value of giving a batch's outputs back, which no other figure but cold has in it.",
+        drop,
+        |_| true,
+    );
+    text
+}
+
+/// The same as a part of a document.
+pub fn part(run: &Run) -> String {
+    let tables = if run.plan.has_several_jobs() { tables(run, false) } else { one_job(run) };
+    format!("{tables}{}\n", made_by(run))
+}
+
+/// The one table of a run of one size.
+pub fn one_job(run: &Run) -> String {
+    let grid = Grid::of(run);
+    let columns = [
+        ("strategy", Align::Left),
+        ("cold", Align::Right),
+        ("warm", Align::Right),
+        ("× system", Align::Right),
+        ("memory ÷ output", Align::Right),
+        ("drop", Align::Right),
+    ];
+    let row = |row: &Line| {
+        let place = row.places.first()?.as_ref()?;
+        Some(vec![row.name.clone(), cold(place), warm(place), gain_of(row, place), memory(place), drop(place)])
+    };
+    let rows: Vec<Vec<String>> = grid.rows.iter().filter_map(row).collect();
+    if rows.is_empty() { String::new() } else { format!("{}\n", markdown(&columns, &rows)) }
+}
+
+/// One question: a column for each size.
+fn table(grid: &Grid, question: &str, cell: fn(&Place) -> String, wanted: fn(&Line) -> bool) -> String {
+    let sizes: Vec<String> = grid.jobs.iter().map(size).collect();
+    let columns: Vec<(&str, Align)> = std::iter::once(("strategy", Align::Left))
+        .chain(sizes.iter().map(|size| (size.as_str(), Align::Right)))
+        .collect();
+    let row = |row: &Line| {
+        let cells = row.places.iter().map(|place| or_nothing(place.as_ref(), cell));
+        std::iter::once(row.name.clone()).chain(cells).collect()
+    };
+    let rows: Vec<Vec<String>> = grid.rows.iter().filter(|row| wanted(row)).map(row).collect();
+    format!("{question}\n\n{}\n", markdown(&columns, &rows))
+}
+
+/// What one key comes to: `80 kB`.
+pub fn size(job: &Job) -> String {
+    match job.workload.as_str() {
+        "fill" => number::round_bytes(job.count * 8),
+        _ => number::grouped(job.count),
+    }
+}
+
+fn time(figure: &Figure) -> String {
+    number::time(figure.summary)
+}
+
+fn warm(place: &Place) -> String {
+    or_nothing(place.warm.as_ref(), time)
+}
+
+fn cold(place: &Place) -> String {
+    time(&place.cold)
+}
+
+fn drop(place: &Place) -> String {
+    // Where it is next to nothing, its digits are of no use.
+    or_nothing(place.drop.as_ref(), |drop| format!("{:.2} ns", drop.summary.median * 1e9))
+}
+
+fn gain(place: &Place) -> String {
+    or_nothing(place.gain, number::ratio)
+}
+
+fn short_gain(place: &Place) -> String {
+    or_nothing(place.gain, |gain| number::factor(gain.value))
+}
+
+fn gain_of(row: &Line, place: &Place) -> String {
+    compared(place.gain, row.allocator.is_system(), number::ratio)
+}
+
+fn memory(place: &Place) -> String {
+    let footprint = place.footprint.filter(Footprint::has_output);
+    or_nothing(footprint, |it| seen(it.peak, |peak| number::factor(peak.pss_bytes as f64 / it.output_bytes as f64)))
+}
