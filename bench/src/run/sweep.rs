@@ -26,7 +26,9 @@ pub struct Sweep {
 }
 
 /// All of them.
-pub const SWEEPS: [Sweep; 1] = [Sweep {
+pub const SWEEPS: [Sweep; 3] = [ALLOCATORS, SIZE, SKEW];
+
+const ALLOCATORS: Sweep = Sweep {
     name: "allocators",
     about: "the system's allocator, mimalloc and jemalloc, at blocks of 8 kB to 80 MB",
     // The loop alone; threads; threads that stay; and processes, whose outputs are received into blocks.
@@ -36,7 +38,34 @@ pub const SWEEPS: [Sweep; 1] = [Sweep {
     // 65 cells take two minutes a round on two CPUs. Six are the fewest that have an interval.
     least_rounds: 6,
     budget: 12.0 * 60.0,
-}];
+};
+
+const SIZE: Sweep = Sweep {
+    name: "size",
+    about: "the job, a tenth and a hundredth of it: whether the time of a value stays the same",
+    only: &["sequential", "std-counter", "rayon-iter"],
+    allocators: &[Allocator::System],
+    jobs: |job| {
+        let jobs: Vec<Job> = [100, 10, 1].map(|part| Job { keys: job.keys / part, ..job.clone() }).into();
+        if jobs[0].keys == 0 { Err(format!("needs --keys 100 or more, not {}", job.keys)) } else { Ok(jobs) }
+    },
+    least_rounds: 6,
+    budget: 6.0 * 60.0,
+};
+
+const SKEW: Sweep = Sweep {
+    name: "skew",
+    about: "the same values in equal keys and in unequal ones: who waits for the longest key",
+    // The loop, which no skew changes; what divides beforehand; what balances; and what divides keys too.
+    only: &["sequential", "std-chunks", "std-counter", "rayon-iter", "rayon-nested"],
+    allocators: &[Allocator::System],
+    jobs: |job| {
+        let skews = ["uniform", "zipf", "one-huge", "one-huge-last"];
+        Ok(skews.map(|skew| Job { skew: skew.to_owned(), ..job.clone() }).into())
+    },
+    least_rounds: 10,
+    budget: 6.0 * 60.0,
+};
 
 /// Values a key: 8 kB, which every allocator carves from larger pieces, to 80 MB, which glibc always maps anew.
 const BLOCKS: [u64; 5] = [1_000, 10_000, 100_000, 1_000_000, 10_000_000];
@@ -118,9 +147,25 @@ mod tests {
     }
 
     #[test]
+    fn a_job_a_tenth_of_it_and_a_hundredth() {
+        let size = Sweep::named("size").unwrap();
+        let keys = |keys| size.jobs(&job(keys, 7)).map(|jobs| jobs.into_iter().map(|job| job.keys).collect::<Vec<_>>());
+        assert_eq!(keys(1_000), Ok(vec![10, 100, 1_000]));
+        assert_eq!(keys(99), Err("sweep size needs --keys 100 or more, not 99".to_owned()));
+    }
+
+    #[test]
+    fn every_skew_of_one_job() {
+        let jobs = Sweep::named("skew").unwrap().jobs(&job(10, 7)).unwrap();
+        assert!(jobs.iter().all(|job| (job.keys, job.count) == (10, 7)));
+        let skews: Vec<&str> = jobs.iter().map(|job| job.skew.as_str()).collect();
+        assert_eq!(skews, ["uniform", "zipf", "one-huge", "one-huge-last"]);
+    }
+
+    #[test]
     fn each_has_a_name_of_its_own() {
         for sweep in &SWEEPS {
-            assert!(std::ptr::eq(Sweep::named(sweep.name).unwrap(), sweep) || SWEEPS.len() == 1);
+            assert_eq!(Sweep::named(sweep.name).unwrap().about, sweep.about);
             assert!(sweep.only.contains(&"sequential") && sweep.allocators.contains(&Allocator::System));
         }
         assert!(Sweep::named("nothing").is_none());

@@ -1,6 +1,5 @@
 //! What people read.
 
-pub mod allocators;
 pub mod difference;
 pub mod doubts;
 pub mod index;
@@ -9,6 +8,7 @@ pub mod page;
 pub mod porting;
 pub mod splice;
 pub mod strategies;
+pub mod sweep;
 pub mod table;
 
 use std::fmt::Write;
@@ -16,6 +16,7 @@ use std::fmt::Write;
 use crate::numbers::stats::Ratio;
 use crate::run::Run;
 use crate::run::footprint::Peak;
+use crate::run::job::Job;
 use crate::run::plan::Plan;
 use crate::run::sample::Survival;
 
@@ -24,13 +25,18 @@ pub fn title(plan: &Plan) -> String {
     let Some(job) = plan.job() else { return "no job".to_owned() };
     let mut title = match plan.jobs().last().filter(|_| plan.has_several_jobs()) {
         None => format!("{}: {} keys × {}", job.workload, number::grouped(job.keys), number::grouped(job.count)),
+        Some(last) if last.count == job.count => {
+            let jobs: Vec<Job> = plan.jobs().cloned().collect();
+            let (sweep, heads) = (plan.sweep.as_deref().unwrap_or("sweep"), sweep::heads(&jobs).join(", "));
+            format!("{sweep}: {}, {heads} at {} values a key", job.workload, number::grouped(job.count))
+        }
         Some(last) => format!(
             "{}: {}, {} values in blocks of {} to {}",
             plan.sweep.as_deref().unwrap_or("sweep"),
             job.workload,
             number::grouped(job.keys * job.count),
-            allocators::size(job),
-            allocators::size(last)
+            sweep::size(job),
+            sweep::size(last)
         ),
     };
     if job.workload == "wait" {

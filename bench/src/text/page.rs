@@ -15,7 +15,7 @@ use crate::run::sample::Stage;
 use crate::run::{Measured, Run};
 use crate::text::number::{self, NOTHING};
 use crate::text::table::{Align, markdown};
-use crate::text::{allocators, compared, doubts, or_nothing, porting, seen, strategies, survives, title};
+use crate::text::{compared, doubts, or_nothing, porting, seen, strategies, survives, sweep, title};
 
 /// Remakes `README.md` in the folder of a run from the other files in it.
 pub fn write(dir: &Path) -> Result<Run, FileError> {
@@ -27,9 +27,9 @@ pub fn write(dir: &Path) -> Result<Run, FileError> {
 /// What a terminal shows at the end of a run.
 pub fn tables(run: &Run) -> String {
     if run.plan.has_several_jobs() {
-        return allocators::part(run);
+        return sweep::part(run);
     }
-    let others = if run.plan.has_allocators() { allocators::one_job(run) } else { String::new() };
+    let others = if run.plan.has_allocators() { sweep::one_job(run) } else { String::new() };
     format!("{}{others}{}", porting::table(run), strategies::table(run))
 }
 
@@ -99,8 +99,8 @@ fn main_table(standings: &Standings) -> String {
 }
 
 const HOW_TO_READ_SIZES: &str = "\
-A column is one size of a key's output: all of them hold the same number of values, shared out among fewer keys the larger they
-are. A row is a strategy, and the allocator that its program was built with; one without a name after the dot has the system's.
+A column is one job. Where it is a size of a key's output, all of them hold the same number of values, shared out among fewer keys
+the larger they are. A row is a strategy, and the allocator that its program was built with; one without a name after the dot has the system's.
 Each figure is a median, ± the median distance from it. Cold is what hyperfine sees of a whole process; warm and drop are the
 strategy's own clock around the second and later batches of one process, and around giving each batch back. Memory is the
 largest sum of PSS over the process tree, digest included, with ≥ if the process was gone after a few looks. METHODOLOGY.md says
@@ -113,14 +113,17 @@ fn sizes_section(run: &Run) -> String {
     if !run.is_timed() {
         return "Nothing was timed.\n\n".to_owned();
     }
-    format!("{}{HOW_TO_READ_SIZES}{}", allocators::tables(run, true), jobs_list(run))
+    format!("{}{HOW_TO_READ_SIZES}{}", sweep::tables(run, true), jobs_list(run))
 }
 
 /// What the numbers at the ends of cells mean.
 fn jobs_list(run: &Run) -> String {
     let job = |(number, job): (usize, &Job)| {
         let (keys, count) = (number::grouped(job.keys), number::grouped(job.count));
-        format!("- `#{number}`: {keys} keys × {count}, {}\n", allocators::size(job))
+        format!(
+            "- `#{number}`: {keys} keys × {count}, {}\n",
+            if job.skew == "uniform" { sweep::size(job) } else { job.skew.clone() }
+        )
     };
     let jobs: Vec<String> = (1..).zip(run.plan.jobs()).map(job).collect();
     format!("Where a row is named at one of them, and by `compare cmp`, they are called:\n\n{}\n", jobs.concat())
@@ -135,7 +138,7 @@ allocator, and a rank of such a row is among all rows.
 
 /// The allocators of a run of one job.
 fn allocators_section(run: &Run) -> String {
-    let table = if run.plan.has_allocators() { allocators::one_job(run) } else { String::new() };
+    let table = if run.plan.has_allocators() { sweep::one_job(run) } else { String::new() };
     if table.is_empty() { table } else { format!("## Allocators\n\n{table}{HOW_TO_READ_ALLOCATORS}") }
 }
 

@@ -18,7 +18,7 @@ use clap::ValueEnum;
 use crate::numbers::difference::{self, Incomparable};
 use crate::run::Run;
 use crate::run::folder::FileError;
-use crate::text::{allocators, difference as difference_text, porting, strategies};
+use crate::text::{difference as difference_text, porting, strategies, sweep};
 
 /// What can be spliced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -29,8 +29,8 @@ pub enum Part {
     Notebook,
     /// What one lock does to threads, in Rust and in Python, of one run
     Gil,
-    /// Strategies with each of several allocators, of one run
-    Allocators,
+    /// The questions of a sweep, or allocators beside each other, of one run
+    Sweep,
     /// One run against another
     Cmp,
     /// The code to take home, of the strategy that the document is in; of no run
@@ -88,7 +88,7 @@ impl Part {
             Part::Strategies => "strategies",
             Part::Notebook => "notebook",
             Part::Gil => "gil",
-            Part::Allocators => "allocators",
+            Part::Sweep => "sweep",
             Part::Cmp => "cmp",
             Part::Plain => "plain",
         }
@@ -98,7 +98,7 @@ impl Part {
     pub fn render(self, root: &Path, runs: &[String], within: &Path) -> Result<String, SpliceError> {
         let wanted = match self {
             Part::Plain => 0,
-            Part::Strategies | Part::Notebook | Part::Gil | Part::Allocators => 1,
+            Part::Strategies | Part::Notebook | Part::Gil | Part::Sweep => 1,
             Part::Cmp => 2,
         };
         if runs.len() != wanted {
@@ -112,7 +112,7 @@ impl Part {
         let read = runs.iter().map(|run| Run::read(&root.join(run))).collect::<Result<Vec<Run>, _>>()?;
         let is_there = |run: &Run| match self {
             Part::Cmp | Part::Plain => true,
-            Part::Allocators => run.plan.has_allocators(),
+            Part::Sweep => run.plan.has_several_jobs() || run.plan.has_allocators(),
             Part::Strategies | Part::Notebook | Part::Gil => !run.plan.has_several_jobs(),
         };
         if let Some((run, _)) = runs.iter().zip(&read).find(|(_, read)| !is_there(read)) {
@@ -124,7 +124,7 @@ impl Part {
         let table = match self {
             Part::Strategies => strategies::table(&read[0]),
             Part::Notebook => porting::short_table(&read[0]),
-            Part::Allocators => allocators::part(&read[0]),
+            Part::Sweep => sweep::part(&read[0]),
             Part::Gil => strategies::lock_table(&read[0]),
             Part::Cmp => {
                 let stamps = [&read[0], &read[1]].map(|run| run.plan.stamp.as_str());

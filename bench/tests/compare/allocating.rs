@@ -90,9 +90,9 @@ fn no_other_allocator_is_in_the_short_table_nor_moves_a_rank_in_it() {
     // The terminal shows them, in a table of their own.
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.contains("| twice.mimalloc "), "{said}");
-    let part = "<!-- fanout:begin allocators x -->\n<!-- fanout:end allocators -->\n";
+    let part = "<!-- fanout:begin sweep x -->\n<!-- fanout:end sweep -->\n";
     fs::write(&readme, part).unwrap();
-    assert_status(&splice("allocators"), 0);
+    assert_status(&splice("sweep"), 0);
     assert!(fs::read_to_string(&readme).unwrap().contains("| twice.mimalloc "));
 }
 
@@ -217,9 +217,9 @@ fn a_sweep_is_compared_with_itself_and_shown_as_what_it_is() {
     );
     fs::create_dir(tree.path("docs")).unwrap();
     let document = tree.path("docs/page.md");
-    fs::write(&document, "<!-- fanout:begin allocators x -->\n<!-- fanout:end allocators -->\n").unwrap();
+    fs::write(&document, "<!-- fanout:begin sweep x -->\n<!-- fanout:end sweep -->\n").unwrap();
     let into = ["--into", document.to_str().unwrap(), "--force"];
-    assert_status(&tree.compare(&[&["splice", "allocators", dir], &into[..]].concat()).output().unwrap(), 0);
+    assert_status(&tree.compare(&[&["splice", "sweep", dir], &into[..]].concat()).output().unwrap(), 0);
     let text = fs::read_to_string(&document).unwrap();
     assert!(text.contains("](../results/local/") && text.contains("| twice.jemalloc "), "{text}");
     fs::write(&document, "<!-- fanout:begin strategies x -->\n<!-- fanout:end strategies -->\n").unwrap();

@@ -27,6 +27,7 @@ Examples:
   scripts/compare.sh --python                         the notebook's Python programs as rows too
   scripts/compare.sh --allocator system,mimalloc      each strategy with mimalloc too
   scripts/compare.sh sweep allocators                 three allocators at blocks of 8 kB to 80 MB
+  scripts/compare.sh sweep skew                       equal keys, and keys of which one holds half of all
   scripts/compare.sh --publish                        a run to be committed: results/STAMP, and in the index
   scripts/compare.sh --resume results/local/STAMP     go on with a run that was stopped
   scripts/compare.sh cmp results/A results/B          what is faster or slower in the second run

@@ -1,4 +1,6 @@
-//! Allocators beside each other: a table for each question where there are several sizes, and one table where there is one.
+//! A sweep: a table for each question, with a column for each job. And one table for the allocators of a run of one job.
+
+use std::iter;
 
 use crate::numbers::grid::{Grid, Line, Place};
 use crate::numbers::stats::Figure;
@@ -8,7 +10,7 @@ use crate::run::job::Job;
 use crate::text::table::{Align, markdown};
 use crate::text::{compared, made_by, number, or_nothing, seen};
 
-/// The tables of a run of several sizes, each with its question above it; the ratios with their intervals if those are wanted.
+/// The tables of a run of several jobs, each with its question above it; the ratios with their intervals if those are wanted.
 pub fn tables(run: &Run, intervals: bool) -> String {
     let grid = Grid::of(run);
     let systems = grid.rows.iter().any(|row| row.allocator.is_system());
@@ -39,7 +41,7 @@ pub fn part(run: &Run) -> String {
     format!("{tables}{}\n", made_by(run))
 }
 
-/// The one table of a run of one size.
+/// The allocators of a run of one job.
 pub fn one_job(run: &Run) -> String {
     let grid = Grid::of(run);
     let columns = [
@@ -58,18 +60,28 @@ pub fn one_job(run: &Run) -> String {
     if rows.is_empty() { String::new() } else { format!("{}\n", markdown(&columns, &rows)) }
 }
 
-/// One question: a column for each size.
+/// One question: a column for each job.
 fn table(grid: &Grid, question: &str, cell: fn(&Place) -> String, wanted: fn(&Line) -> bool) -> String {
-    let sizes: Vec<String> = grid.jobs.iter().map(size).collect();
-    let columns: Vec<(&str, Align)> = std::iter::once(("strategy", Align::Left))
-        .chain(sizes.iter().map(|size| (size.as_str(), Align::Right)))
-        .collect();
+    let heads = heads(&grid.jobs);
+    let columns: Vec<(&str, Align)> =
+        iter::once(("strategy", Align::Left)).chain(heads.iter().map(|head| (head.as_str(), Align::Right))).collect();
     let row = |row: &Line| {
         let cells = row.places.iter().map(|place| or_nothing(place.as_ref(), cell));
-        std::iter::once(row.name.clone()).chain(cells).collect()
+        iter::once(row.name.clone()).chain(cells).collect()
     };
     let rows: Vec<Vec<String>> = grid.rows.iter().filter(|row| wanted(row)).map(row).collect();
     format!("{question}\n\n{}\n", markdown(&columns, &rows))
+}
+
+/// What each job is called among these: by the first that they differ in.
+pub fn heads(jobs: &[Job]) -> Vec<String> {
+    let differ = |is: fn(&Job) -> u64| jobs.iter().any(|job| is(job) != is(&jobs[0]));
+    let head = |job: &Job| match job {
+        _ if differ(|job| job.count) => size(job),
+        _ if differ(|job| job.keys) => format!("{} keys", number::grouped(job.keys)),
+        _ => job.skew.clone(),
+    };
+    jobs.iter().map(head).collect()
 }
 
 /// What one key comes to: `80 kB`.
