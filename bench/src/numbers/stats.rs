@@ -35,7 +35,7 @@ pub fn runs_for(confidence: f64) -> usize {
 pub const CONFIDENCE: f64 = 0.95;
 
 /// The confidence with which one row is said to be clearly faster than another. More than [`CONFIDENCE`], since each row of a
-/// table is compared with every other: eleven rows are 55 pairs, and of pairs that are equal 1 in 20 would be told apart. Rows
+/// table is compared with every other: sixteen rows are 120 pairs, and of pairs that are equal 1 in 20 would be told apart. Rows
 /// 5 % apart are still told apart in nine runs of ten.
 pub const CLEAR: f64 = 0.98;
 
