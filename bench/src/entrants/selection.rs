@@ -129,7 +129,8 @@ pub fn built(root: &Path, names: &[String], allocators: &[Allocator], interrupt:
         }
         limit = limit.or_else(|| executables.get(LIMIT).map(|path| Contender::program(path, &shown(root, path))));
         for name in &names {
-            let path = executables.get(name).cloned().unwrap_or_else(|| root.join("target/release").join(name));
+            let missing = || root.join("target/release").join(allocator.row_of(name));
+            let path = executables.get(name).cloned().unwrap_or_else(missing);
             let contender = described(Contender::program(&path, &shown(root, &path)), root, name, allocator);
             if !executables.contains_key(name) {
                 strategies.unbuilt.push(contender.name.clone());
@@ -152,8 +153,8 @@ pub fn carried(dir: &Path, root: &Path, names: &[String], allocators: &[Allocato
             if !contender::is_executable(&dir.join(&file)) {
                 let allocator = allocator.name();
                 return Err(Usage(format!(
-                    "--bin-dir {}: there is no {file}; `cargo build --release --features harness/{allocator} --bin {name}` \
-                     makes a {name} that may be carried by this name",
+                    "--bin-dir {}: there is no {file}; `cargo build --release --features harness/{allocator} --bin {name} \
+                     --target-dir target/allocators/{allocator}` makes a {name} that may be carried by this name",
                     dir.display()
                 ))
                 .into());

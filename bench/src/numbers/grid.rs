@@ -72,10 +72,10 @@ impl Grid {
 }
 
 fn place(measured: &Measured, job: &Job) -> Option<Place> {
-    if measured.failure.is_some() {
+    let values = (job.keys * job.count) as f64;
+    if measured.failure.is_some() || values == 0.0 {
         return None;
     }
-    let values = (job.keys * job.count) as f64;
     let figure = |times: ByRound| Figure::of(&times.into_iter().map(|(round, time)| (round, time / values)).collect());
     Some(Place {
         cold: figure(cold(measured))?,

@@ -103,16 +103,17 @@ impl Control {
     }
 }
 
-/// The cold times of a row by round, summed up over its jobs: one ratio is then known well, and not several badly. Nothing if it
-/// is not there or has failed at any.
+/// The cold times of a row by round, per value and summed up over its jobs: one ratio is then known well, and not several badly,
+/// and no job counts for more than another. Nothing if the row is not there or has failed at any.
 fn total(run: &Run, row: &str) -> Option<ByRound> {
     let cells = run.plan.cells.iter().zip(&run.measured).filter(|(cell, _)| cell.row == row);
     let mut totals: Option<ByRound> = None;
-    for (_, measured) in cells {
+    for (cell, measured) in cells {
         if measured.failure.is_some() {
             return None;
         }
-        let own = cold(measured);
+        let values = (cell.job.keys * cell.job.count).max(1) as f64;
+        let own: ByRound = cold(measured).into_iter().map(|(round, time)| (round, time / values)).collect();
         totals = Some(match totals {
             None => own,
             Some(totals) => {

@@ -57,7 +57,7 @@ pub enum Unusable {
         profile: String,
     },
     /// It is not the program that its row is named after.
-    #[error("its memory is from {found}, and the row is that of {expected}")]
+    #[error("it was built with the allocator {found}, and its row is for {expected}")]
     Allocator {
         /// The row's.
         expected: &'static str,
@@ -179,7 +179,7 @@ mod tests {
         let silent = Answer::read(GOOD.as_bytes()).unwrap();
         assert!(silent.is_given_by(Allocator::System).is_ok());
         let error = silent.is_given_by(Allocator::Mimalloc).unwrap_err();
-        assert_eq!(error.to_string(), "its memory is from system, and the row is that of mimalloc");
+        assert_eq!(error.to_string(), "it was built with the allocator system, and its row is for mimalloc");
         let answer = GOOD.replace(r#""workload""#, r#""allocator":"jemalloc","workload""#);
         let answer = Answer::read(answer.as_bytes()).unwrap();
         assert!(answer.is_given_by(Allocator::Jemalloc).is_ok());

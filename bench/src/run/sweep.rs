@@ -1,4 +1,4 @@
-//! Runs of more than one job: one question each, asked at several sizes.
+//! Runs of more than one job: one question each, asked of several jobs.
 //!
 //! The engine takes any list of jobs. A sweep is a name for one, with the rows and the end that its question needs. A new one
 //! is an entry of [`SWEEPS`].
@@ -35,19 +35,21 @@ const ALLOCATORS: Sweep = Sweep {
     only: &["sequential", "std-counter", "rayon-iter", "process-pool"],
     allocators: &[Allocator::System, Allocator::Mimalloc, Allocator::Jemalloc],
     jobs: blocks,
-    // 65 cells take two minutes a round on two CPUs. Six are the fewest that have an interval.
+    // 65 cells take two minutes a round on two CPUs. Six rounds are the fewest that have an interval, and allocators differ by
+    // more than so few may hide.
     least_rounds: 6,
     budget: 12.0 * 60.0,
 };
 
 const SIZE: Sweep = Sweep {
     name: "size",
-    about: "the job, a tenth and a hundredth of it: whether the time of a value stays the same",
+    about: "the job with all keys, with a tenth and with a hundredth: whether the time of a value stays the same",
     only: &["sequential", "std-counter", "rayon-iter"],
     allocators: &[Allocator::System],
     jobs: |job| {
-        let jobs: Vec<Job> = [100, 10, 1].map(|part| Job { keys: job.keys / part, ..job.clone() }).into();
-        if jobs[0].keys == 0 { Err(format!("needs --keys 100 or more, not {}", job.keys)) } else { Ok(jobs) }
+        let parts = [100, 10, 1].into_iter().filter(|part| job.keys / part >= LEAST_KEYS);
+        let jobs: Vec<Job> = parts.map(|part| Job { keys: job.keys / part, ..job.clone() }).collect();
+        if jobs.is_empty() { Err(format!("needs --keys {LEAST_KEYS} or more, not {}", job.keys)) } else { Ok(jobs) }
     },
     least_rounds: 6,
     budget: 6.0 * 60.0,
@@ -60,6 +62,7 @@ const SKEW: Sweep = Sweep {
     only: &["sequential", "std-chunks", "std-counter", "rayon-iter", "rayon-nested"],
     allocators: &[Allocator::System],
     jobs: |job| {
+        equal_keys(job)?;
         let skews = ["uniform", "zipf", "one-huge", "one-huge-last"];
         Ok(skews.map(|skew| Job { skew: skew.to_owned(), ..job.clone() }).into())
     },
@@ -78,14 +81,20 @@ fn blocks(job: &Job) -> Result<Vec<Job>, String> {
     if job.workload != "fill" {
         return Err(format!("needs --workload fill, not {}: no other has outputs of any size", job.workload));
     }
+    equal_keys(job)?;
     let total = job.keys * job.count;
-    let blocks = BLOCKS.into_iter().filter(|count| total / count >= LEAST_KEYS);
+    let blocks = BLOCKS.into_iter().filter(|count| total / count >= LEAST_KEYS && total.is_multiple_of(*count));
     let jobs: Vec<Job> = blocks.map(|count| of_values(job, total, count)).collect();
     if jobs.is_empty() {
         let least = LEAST_KEYS * BLOCKS[0];
-        return Err(format!("needs at least {least} values, and --keys × --count is {total}"));
+        let block = BLOCKS[0];
+        return Err(format!("needs --keys × --count to be {least} or more, and a multiple of {block}, not {total}"));
     }
     Ok(jobs)
+}
+
+fn equal_keys(job: &Job) -> Result<(), String> {
+    if job.skew == "uniform" { Ok(()) } else { Err(format!("needs --skew uniform, not {}", job.skew)) }
 }
 
 fn of_values(job: &Job, total: u64, count: u64) -> Job {
@@ -100,7 +109,7 @@ impl Sweep {
         SWEEPS.iter().find(|sweep| sweep.name == name)
     }
 
-    /// Its jobs, the smallest first, made from what the flags ask for.
+    /// Its jobs, made from what the flags ask for.
     ///
     /// # Errors
     ///
@@ -140,8 +149,10 @@ mod tests {
         let refused = |job: &Job| SWEEPS[0].jobs(job).unwrap_err();
         assert_eq!(
             refused(&job(10, 999)),
-            "sweep allocators needs at least 10000 values, and --keys × --count is 9990"
+            "sweep allocators needs --keys × --count to be 10000 or more, and a multiple of 1000, not 9990"
         );
+        let skewed = Job { skew: "zipf".to_owned(), ..job(100, 1_000_000) };
+        assert_eq!(refused(&skewed), "sweep allocators needs --skew uniform, not zipf");
         let sum = Job { workload: "sum".to_owned(), ..job(100, 1_000_000) };
         assert_eq!(refused(&sum), "sweep allocators needs --workload fill, not sum: no other has outputs of any size");
     }
@@ -151,7 +162,8 @@ mod tests {
         let size = Sweep::named("size").unwrap();
         let keys = |keys| size.jobs(&job(keys, 7)).map(|jobs| jobs.into_iter().map(|job| job.keys).collect::<Vec<_>>());
         assert_eq!(keys(1_000), Ok(vec![10, 100, 1_000]));
-        assert_eq!(keys(99), Err("sweep size needs --keys 100 or more, not 99".to_owned()));
+        assert_eq!(keys(999), Ok(vec![99, 999]), "with fewer keys than workers, other things are measured");
+        assert_eq!(keys(9), Err("sweep size needs --keys 10 or more, not 9".to_owned()));
     }
 
     #[test]

@@ -43,7 +43,8 @@ pub fn render(run: &Run) -> String {
     }
     page += "Made by `compare` from the other files in this folder; `compare report` makes it again.\n\n";
     if several {
-        page += &sizes_section(run);
+        page += &sweep_section(run);
+        page += &wide_section(run);
         page += &outliers_section(&standings);
     } else {
         page += &main_table(&standings);
@@ -98,7 +99,7 @@ fn main_table(standings: &Standings) -> String {
     format!("{}\n{}{HOW_TO_READ}", markdown(&columns, &rows), strategies::limits(standings))
 }
 
-const HOW_TO_READ_SIZES: &str = "\
+const HOW_TO_READ_SWEEP: &str = "\
 A column is one job. Where it is a size of a key's output, all of them hold the same number of values, shared out among fewer keys
 the larger they are. A row is a strategy, and the allocator that its program was built with; one without a name after the dot has the system's.
 Each figure is a median, ± the median distance from it. Cold is what hyperfine sees of a whole process; warm and drop are the
@@ -109,21 +110,18 @@ how each is measured.
 ";
 
 /// Several jobs: a table for each question.
-fn sizes_section(run: &Run) -> String {
+fn sweep_section(run: &Run) -> String {
     if !run.is_timed() {
         return "Nothing was timed.\n\n".to_owned();
     }
-    format!("{}{HOW_TO_READ_SIZES}{}", sweep::tables(run, true), jobs_list(run))
+    format!("{}{HOW_TO_READ_SWEEP}{}", sweep::tables(run, true), jobs_list(run))
 }
 
 /// What the numbers at the ends of cells mean.
 fn jobs_list(run: &Run) -> String {
     let job = |(number, job): (usize, &Job)| {
         let (keys, count) = (number::grouped(job.keys), number::grouped(job.count));
-        format!(
-            "- `#{number}`: {keys} keys × {count}, {}\n",
-            if job.skew == "uniform" { sweep::size(job) } else { job.skew.clone() }
-        )
+        format!("- `#{number}`: {keys} keys × {count}, {}, {} workers\n", job.skew, job.workers)
     };
     let jobs: Vec<String> = (1..).zip(run.plan.jobs()).map(job).collect();
     format!("Where a row is named at one of them, and by `compare cmp`, they are called:\n\n{}\n", jobs.concat())
@@ -131,7 +129,7 @@ fn jobs_list(run: &Run) -> String {
 
 const HOW_TO_READ_ALLOCATORS: &str = "\
 A row with a name after the dot is a strategy whose program was built with that allocator. × system compares it, warm, with the
-same strategy on the system's. All times are per value. In the other tables × sequential is to `sequential` on the system's
+same strategy on the system's. In the other tables × sequential is to `sequential` on the system's
 allocator, and a rank of such a row is among all rows.
 
 ";
@@ -314,7 +312,7 @@ fn not_measured_table(run: &Run) -> String {
 }
 
 fn control_section(control: Option<Control>, several: bool) -> String {
-    let at = if several { " at each size, and each of the two summed up in each round" } else { "" };
+    let at = if several { " at each job, for a cold run, and each of the two summed up in each round" } else { "" };
     let Some(control) = control else { return String::new() };
     let verdict = match (control.objection(), control.ratio.interval) {
         (Some(why), _) => format!("{why}: see the warning above"),

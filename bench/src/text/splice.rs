@@ -53,7 +53,10 @@ pub enum SpliceError {
     #[error(transparent)]
     Incomparable(#[from] Incomparable),
     /// The run was for another question.
-    #[error("{run} has no part {part}")]
+    #[error("{run} has nothing for the part {part}: {}", match *part {
+        "sweep" => "it is of one job and one allocator",
+        _ => "it is a sweep, whose part is called sweep",
+    })]
     NotOf {
         /// The run.
         run: String,

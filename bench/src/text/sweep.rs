@@ -28,7 +28,7 @@ pub fn tables(run: &Run, intervals: bool) -> String {
     text += &table(&grid, "The most memory that such a process held, in sizes of its output.", memory, |_| true);
     text += &table(
         &grid,
-        "Drop: the time per value of giving a batch's outputs back, which no other figure but cold has in it.",
+        "Drop: the time per value of freeing a batch's outputs. Of the other figures, cold alone includes it.",
         drop,
         |_| true,
     );
@@ -57,7 +57,10 @@ pub fn one_job(run: &Run) -> String {
         Some(vec![row.name.clone(), cold(place), warm(place), gain_of(row, place), memory(place), drop(place)])
     };
     let rows: Vec<Vec<String>> = grid.rows.iter().filter_map(row).collect();
-    if rows.is_empty() { String::new() } else { format!("{}\n", markdown(&columns, &rows)) }
+    if rows.is_empty() {
+        return String::new();
+    }
+    format!("All times are per value, and × system compares warm ones.\n\n{}\n", markdown(&columns, &rows))
 }
 
 /// One question: a column for each job.
@@ -70,7 +73,8 @@ fn table(grid: &Grid, question: &str, cell: fn(&Place) -> String, wanted: fn(&Li
         iter::once(row.name.clone()).chain(cells).collect()
     };
     let rows: Vec<Vec<String>> = grid.rows.iter().filter(|row| wanted(row)).map(row).collect();
-    format!("{question}\n\n{}\n", markdown(&columns, &rows))
+    let says = |row: &Vec<String>| row.iter().skip(1).any(|cell| *cell != number::NOTHING);
+    if rows.iter().any(says) { format!("{question}\n\n{}\n", markdown(&columns, &rows)) } else { String::new() }
 }
 
 /// What each job is called among these: by the first that they differ in.

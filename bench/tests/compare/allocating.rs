@@ -103,7 +103,7 @@ fn a_program_that_is_not_what_its_row_says_is_a_failed_row() {
     let run = tree.run();
     let failure = |name: &str| run.measured(name).unwrap().failure.clone();
     let cheat = failure("cheat.mimalloc").unwrap();
-    assert_eq!(cheat.message, "its memory is from system, and the row is that of mimalloc");
+    assert_eq!(cheat.message, "it was built with the allocator system, and its row is for mimalloc");
     assert_eq!(cheat.stage, Stage::Verify);
     assert_eq!((failure("cheat"), failure("sequential.mimalloc")), (None, None));
 
@@ -113,7 +113,7 @@ fn a_program_that_is_not_what_its_row_says_is_a_failed_row() {
     let output = compare.env("FAKE_NAME", "sequential.jemalloc").output().unwrap();
     assert_status(&output, 1);
     let said = stderr(&output);
-    assert!(said.contains("its memory is from jemalloc, and the row is that of system"), "{said}");
+    assert!(said.contains("it was built with the allocator jemalloc, and its row is for system"), "{said}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterato
 /// Runs `f` for each of `0..keys`, on `workers` threads, and returns the outputs in key order. What `f` itself gives to
 /// Rayon runs on the same threads.
 pub fn map_keys<T: Send>(keys: usize, workers: usize, f: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    let pool = ThreadPoolBuilder::new().num_threads(workers).build().expect("the OS starts the threads");
+    let pool = ThreadPoolBuilder::new().num_threads(workers.max(1)).build().expect("the OS starts the threads");
     pool.install(|| (0..keys).into_par_iter().with_max_len(1).map(&f).collect())
 }
 

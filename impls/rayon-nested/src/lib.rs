@@ -25,14 +25,17 @@ impl Strategy for RayonNested {
 impl<W: Workload> Runs<W> for RayonNested {
     fn run(&mut self, workload: &Arc<W>) -> Vec<Outcome<W::Output>> {
         let keys = (0..workload.keys()).into_par_iter().with_max_len(1);
-        let this = &*self;
-        self.pool.install(|| keys.map(|index| workload.attempt_in_parts(index, this)).collect())
+        let parts = OnPool(&self.pool);
+        self.pool.install(|| keys.map(|index| workload.attempt_in_parts(index, &parts)).collect())
     }
 }
 
-impl Join for RayonNested {
-    fn join(&self, first: impl FnOnce() + Send, second: impl FnOnce() + Send) {
-        self.pool.join(first, second);
+/// The two halves of a part: the first runs on the thread that asks, the second on whichever is free first.
+struct OnPool<'a>(&'a ThreadPool);
+
+impl Join for OnPool<'_> {
+    fn join<A: Send, B: Send>(&self, first: impl FnOnce() -> A + Send, second: impl FnOnce() -> B + Send) -> (A, B) {
+        self.0.join(first, second)
     }
 }
 

@@ -79,11 +79,11 @@ pub trait Workload: Send + Sync + 'static {
     /// [`expand`](Workload::expand), with a panic caught and made the key's outcome, so that every strategy treats one
     /// the same way. The panic hook runs as usual.
     fn attempt(&self, index: usize) -> Outcome<Self::Output> {
-        panic::catch_unwind(AssertUnwindSafe(|| self.expand(index))).map_err(KeyError::from_panic)
+        caught(|| self.expand(index))
     }
 
-    /// [`expand`](Workload::expand) for a strategy that can run parts of one key side by side: the same output, from pieces
-    /// of work that are given to `join`. A workload that does not say how a key is cut runs it as one.
+    /// [`expand`](Workload::expand) for a strategy that can run parts of one key side by side: the same output, from parts
+    /// that are given to `join`. A workload that does not say how a key is cut runs it as one.
     ///
     /// # Panics
     ///
@@ -95,18 +95,22 @@ pub trait Workload: Send + Sync + 'static {
 
     /// [`attempt`](Workload::attempt) of [`expand_in_parts`](Workload::expand_in_parts).
     fn attempt_in_parts(&self, index: usize, join: &impl Join) -> Outcome<Self::Output> {
-        panic::catch_unwind(AssertUnwindSafe(|| self.expand_in_parts(index, join))).map_err(KeyError::from_panic)
+        caught(|| self.expand_in_parts(index, join))
     }
+}
+
+fn caught<T>(expand: impl FnOnce() -> T) -> Outcome<T> {
+    panic::catch_unwind(AssertUnwindSafe(expand)).map_err(KeyError::from_panic)
 }
 
 /// Fork and join: how a key that is cut in two has its halves run side by side, if there is a thread for that.
 pub trait Join: Sync {
-    /// Runs both, and returns when both are done.
+    /// Runs both, and returns what they returned when both are done.
     ///
     /// # Panics
     ///
     /// If one of them does, once both are done.
-    fn join(&self, first: impl FnOnce() + Send, second: impl FnOnce() + Send);
+    fn join<A: Send, B: Send>(&self, first: impl FnOnce() -> A + Send, second: impl FnOnce() -> B + Send) -> (A, B);
 }
 
 /// A workload whose outcomes can be checked byte by byte: what the command line needs, and a library user does not.

@@ -148,7 +148,7 @@ impl Job {
     ///
     /// If the length of `block` is not the key's share.
     pub fn fill(&self, index: usize, block: &mut [MaybeUninit<f64>]) {
-        self.fill_by(index, block, |mut lanes, key, block| lanes.fill(key, block));
+        self.fill_by(index, block, whole);
     }
 
     /// Gives the products of key `index` to `each`, in pieces that are as long as `piece`; the last may be shorter. Ends at the
@@ -167,7 +167,11 @@ impl Job {
         piece: &mut [f64],
         each: impl FnMut(&[f64]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let (key, share, seed) = (self.key(index), self.share(index), self.parameters.seed);
+        let (share, seed) = (self.share(index), self.parameters.seed);
+        if share == 0 {
+            return Ok(());
+        }
+        let key = self.key(index);
         match self.parameters.rng {
             Rng::Xoshiro => {
                 let mut lanes = Xoshiro::new(seed, index, share, self.instructions);
@@ -185,7 +189,7 @@ impl Job {
     ///
     /// # Panics
     ///
-    /// As `fill`.
+    /// As `fill`, and if `join` returns without having run both.
     pub fn fill_in_parts(&self, index: usize, block: &mut [MaybeUninit<f64>], join: &impl Join) {
         self.fill_by(index, block, |lanes, key, block| parts(lanes, key, block, join));
     }
@@ -194,7 +198,7 @@ impl Job {
         &self,
         index: usize,
         block: &mut [MaybeUninit<f64>],
-        write: impl FnOnce(Xoshiro, f64, &mut [MaybeUninit<f64>]),
+        write: impl FnOnce(Xoshiro, f64, &mut [MaybeUninit<f64>]) -> usize,
     ) {
         let (share, seed) = (self.share(index), self.parameters.seed);
         assert_eq!(block.len() as u64, share, "the block of key {index}");
@@ -203,7 +207,11 @@ impl Job {
         }
         let key = self.key(index);
         match self.parameters.rng {
-            Rng::Xoshiro => write(Xoshiro::new(seed, index, share, self.instructions), key, block),
+            Rng::Xoshiro => {
+                let len = block.len();
+                let written = write(Xoshiro::new(seed, index, share, self.instructions), key, block);
+                assert_eq!(written, len, "a part of the block of key {index} was not written");
+            }
             Rng::Mt19937 => Mt19937::of_key(seed, index).fill(key, block),
         }
     }
@@ -255,23 +263,30 @@ fn in_pieces<E>(
     Ok(())
 }
 
-/// Bounds what one thread writes of a block that is cut: the values of a huge page. Smaller parts would share the fault that
-/// brings the page, and skipping to a part, some 10 µs, would show beside writing it, some 500 µs. The last part may be less.
+/// Bounds what one thread writes of a block that is cut: about one huge page. In smaller parts more threads would wait for the
+/// same page fault, and skipping to a part, some 10 µs, would show beside writing it, some 500 µs. The last part may be less.
 const PART: usize = HUGE_PAGE / size_of::<f64>();
 
-/// Writes the block by halves of whole parts.
-fn parts(mut lanes: Xoshiro, key: f64, block: &mut [MaybeUninit<f64>], join: &impl Join) {
+/// Writes the block by halves of whole parts, and returns how many values were written: no `join` can make that up.
+fn parts(lanes: Xoshiro, key: f64, block: &mut [MaybeUninit<f64>], join: &impl Join) -> usize {
     if block.len() <= PART {
-        return lanes.fill(key, block);
+        return whole(lanes, key, block);
     }
     let (first, second) = block.split_at_mut(block.len().div_ceil(2).next_multiple_of(PART));
-    let mut later = lanes.clone();
+    let later = lanes.clone();
     let skipped = first.len() as u64;
     let second = || {
+        let mut later = later;
         later.skip(skipped);
-        parts(later, key, second, join);
+        parts(later, key, second, join)
     };
-    join.join(|| parts(lanes, key, first, join), second);
+    let (first, second) = join.join(|| parts(lanes, key, first, join), second);
+    first + second
+}
+
+fn whole(mut lanes: Xoshiro, key: f64, block: &mut [MaybeUninit<f64>]) -> usize {
+    lanes.fill(key, block);
+    block.len()
 }
 
 #[cfg(test)]
@@ -292,9 +307,13 @@ mod tests {
     struct Backwards;
 
     impl Join for Backwards {
-        fn join(&self, first: impl FnOnce() + Send, second: impl FnOnce() + Send) {
-            second();
-            first();
+        fn join<A: Send, B: Send>(
+            &self,
+            first: impl FnOnce() -> A + Send,
+            second: impl FnOnce() -> B + Send,
+        ) -> (A, B) {
+            let second = second();
+            (first(), second)
         }
     }
 

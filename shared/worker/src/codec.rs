@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::channel::{Broken, Channel};
-use crate::port::Port;
+use crate::port::{Announced, Port};
 use crate::protocol::{Kind, TEXT_LIMIT};
 
 /// What an output that is sent while it is made is best written in, in bytes. It is all that the worker holds of such an
@@ -72,13 +72,21 @@ impl<'a> Answer<'a> {
         self.tell(Kind::Unsent, reason)
     }
 
-    /// Sends its head; the caller then writes as many bytes as it announced. Each write is a system call.
+    /// Sends its head; the caller then writes as many bytes as it announced. Each write is a system call; one of more bytes
+    /// than are left writes nothing and is an error.
     ///
     /// # Errors
     ///
     /// When the parent is gone, or that is more than the workload's [`max_bytes`](crate::Portable::max_bytes).
     pub fn announce(self, length: u64) -> io::Result<impl Write + 'a> {
         self.check(length).map_err(io::Error::other)?;
+        self.port.announce(self.call, length)?;
+        Ok(Announced(self.port))
+    }
+
+    /// The same where nobody counts what is written: for a test of what such a worker comes to.
+    #[doc(hidden)]
+    pub fn announce_uncounted(self, length: u64) -> io::Result<impl Write + 'a> {
         self.port.announce(self.call, length)?;
         Ok(self.port)
     }

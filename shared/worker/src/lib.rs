@@ -69,7 +69,7 @@
 //!   run it.
 //! - A key that died with its worker is tried again, as often as [`Supervisor::retries`] says.
 //! - An output may be sent while it is made ([`Portable::send`]). Its key is then computed while the worker is sending, and
-//!   has the same deadline. Once its answer has begun, a panic loses the worker: the parent waits for the rest.
+//!   has the same deadline. A panic between the first byte and the last loses the worker: the parent waits for the rest.
 //! - Time runs while the parent does. A parent that was stopped looks at what has come before it gives a worker up.
 //!
 //! `tests/model.rs` has real processes do at random what the table speaks of, and compares what becomes of the keys. It has

@@ -16,7 +16,7 @@ pub(crate) struct Port {
     owner: Owner,
     /// How many bytes were written so far.
     written: u64,
-    /// How many bytes of an answer were announced and are not written.
+    /// How many bytes of the last reply are not written.
     owed: u64,
 }
 
@@ -43,9 +43,9 @@ impl Port {
     /// Sends the head of an answer of so many bytes.
     pub(crate) fn announce(&mut self, call: u64, length: u64) -> io::Result<()> {
         self.flush_prints();
-        self.write_all(&encode_reply(Kind::Output, call, length))?;
-        self.owed = length;
-        Ok(())
+        let head = encode_reply(Kind::Output, call, length);
+        self.owed = head.len() as u64 + length;
+        self.write_all(&head)
     }
 
     /// Ends this process if it was forked from the worker.
@@ -84,13 +84,38 @@ impl Port {
     pub(crate) fn reply(&mut self, kind: Kind, call: u64, body: &[u8]) -> io::Result<()> {
         let head = encode_reply(kind, call, body.len() as u64);
         self.flush_prints();
+        self.owed = (head.len() + body.len()) as u64;
         let sent = match self.socket.write_vectored(&[IoSlice::new(&head), IoSlice::new(body)]) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
             sent => sent?,
         };
-        self.written += sent as u64;
+        self.count(sent);
         self.write_all(&head[sent.min(head.len())..])?;
         self.write_all(&body[sent.saturating_sub(head.len())..])
+    }
+
+    fn count(&mut self, sent: usize) {
+        self.written += sent as u64;
+        // A test may write more than it announced.
+        self.owed = self.owed.saturating_sub(sent as u64);
+    }
+}
+
+/// Where the bytes of an answer are written that was announced.
+pub(crate) struct Announced<'a>(pub(crate) &'a mut Port);
+
+impl Write for Announced<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let (left, more) = (self.0.owed(), bytes.len());
+        if more as u64 > left {
+            let reason = format!("{more} bytes were written to an answer of which {left} were left");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+        }
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -98,8 +123,7 @@ impl Write for Port {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.end_forked();
         let sent = self.socket.write(bytes)?;
-        self.written += sent as u64;
-        self.owed = self.owed.saturating_sub(sent as u64);
+        self.count(sent);
         Ok(sent)
     }
 

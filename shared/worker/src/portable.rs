@@ -68,7 +68,8 @@ pub trait Portable: Workload + Serialize + DeserializeOwned {
     ///
     /// # Errors
     ///
-    /// As of [`Codec::send`]: once a byte was sent, an error or a panic loses the worker with the key.
+    /// When the parent is gone, or the output cannot be made or sent. After the first byte and before the last, an error or a
+    /// panic loses the worker: its key is then [`Died`](kernel::KeyError::Died), once it was tried again as often as is said.
     ///
     /// # Panics
     ///

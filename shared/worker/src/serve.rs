@@ -133,11 +133,11 @@ fn answer<W: Portable>(workload: &W, index: usize, port: &mut Port, call: Call) 
         Ok(Ok(())) if not_begun => tell(port, call, Kind::Unsent, "its codec sent nothing"),
         Ok(Err(error)) if not_begun => tell(port, call, Kind::Unsent, &error.to_string()),
         Err(message) if not_begun => tell(port, call, Kind::Panicked, &message),
-        Ok(Err(error)) => Err(error),
+        Ok(Err(error)) if owed > 0 => Err(error),
         Ok(Ok(())) if owed > 0 => Err(io::Error::other(format!("{owed} bytes of an answer were left unsent"))),
         Err(message) if owed > 0 => Err(io::Error::other(format!("a panic left {owed} bytes unsent: {message}"))),
-        // The answer is there: what happens in the output's own Drop, which the panic hook tells of, changes nothing in it.
-        Ok(Ok(())) | Err(_) => Ok(()),
+        // The answer is there. What goes wrong afterwards changes nothing in it; of a panic the hook has told.
+        _ => Ok(()),
     }
 }
 

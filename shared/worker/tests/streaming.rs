@@ -131,14 +131,25 @@ fn an_answer_that_breaks_off_loses_its_worker_and_no_other_key() {
 /// And what goes wrong when all of the answer is there changes nothing in it.
 fn an_answer_is_whole_when_its_last_byte_is_sent() {
     let write = |announced, then| Act::Write { announced, bytes: 8 * announced, then };
-    let [some, none, panicked, next] =
-        run([write(100, Then::Return), write(0, Then::Return), write(100, Then::Panic), Act::Whole(3)]);
-    let lengths = [some, none, panicked, next].map(|outcome| outcome.expect("an output").len());
-    assert_eq!(lengths, [100, 0, 100, 3]);
+    let outcomes = run([
+        write(100, Then::Return),
+        write(0, Then::Return),
+        write(100, Then::Panic),
+        write(100, Then::Fail),
+        Act::Whole(3),
+    ]);
+    assert_eq!(outcomes.map(|outcome| outcome.expect("an output").len()), [100, 0, 100, 100, 3]);
+}
+
+fn more_than_was_announced_is_not_sent() {
+    let [lost, next] = run([Act::Write { announced: 1000, bytes: 8001, then: Then::Return }, Act::Whole(3)]);
+    let Err(KeyError::Died { stderr, .. }) = lost else { panic!("{lost:?}") };
+    assert!(stderr.contains("bytes were written to an answer of which"), "{stderr}");
+    assert_eq!(next.expect("an output").len(), 3);
 }
 
 /// By name, for `cargo test`'s filters.
-const TESTS: [(&str, fn()); 3] = [
+const TESTS: [(&str, fn()); 4] = [
     (
         "the_worker_holds_a_piece_of_an_output_and_keeps_its_memory_from_key_to_key",
         the_worker_holds_a_piece_of_an_output_and_keeps_its_memory_from_key_to_key,
@@ -148,6 +159,7 @@ const TESTS: [(&str, fn()); 3] = [
         an_answer_that_breaks_off_loses_its_worker_and_no_other_key,
     ),
     ("an_answer_is_whole_when_its_last_byte_is_sent", an_answer_is_whole_when_its_last_byte_is_sent),
+    ("more_than_was_announced_is_not_sent", more_than_was_announced_is_not_sent),
 ];
 
 fn main() {

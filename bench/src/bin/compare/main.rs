@@ -131,7 +131,7 @@ fn request(options: &Measuring, is_new: bool, root: &Path) -> Result<Request> {
     })
 }
 
-/// The same of a sweep, which has its own defaults.
+/// The request of a sweep, which has its own defaults.
 fn swept_request(swept: &Swept, root: &Path) -> Result<Request> {
     Ok(Request {
         only: swept.only(),

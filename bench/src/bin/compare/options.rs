@@ -27,7 +27,7 @@ Examples:
   scripts/compare.sh --python                         the notebook's Python programs as rows too
   scripts/compare.sh --allocator system,mimalloc      each strategy with mimalloc too
   scripts/compare.sh sweep allocators                 three allocators at blocks of 8 kB to 80 MB
-  scripts/compare.sh sweep skew                       equal keys, and keys of which one holds half of all
+  scripts/compare.sh sweep skew                       equal keys, and keys of which one holds half of all values
   scripts/compare.sh --publish                        a run to be committed: results/STAMP, and in the index
   scripts/compare.sh --resume results/local/STAMP     go on with a run that was stopped
   scripts/compare.sh cmp results/A results/B          what is faster or slower in the second run
@@ -72,7 +72,7 @@ pub(crate) struct Measuring {
     pub(crate) only: Vec<String>,
 
     /// Measure each strategy with these allocators, every one but the system's as a row of its own, such as rayon-iter.mimalloc.
-    /// They are built the first time, with a C compiler and make [default: system].
+    /// They are built the first time, with a C compiler and make [default: system; of a sweep, its own].
     #[arg(long, value_enum, value_delimiter = ',', value_name = "NAME,…")]
     allocator: Vec<Allocator>,
 
@@ -83,12 +83,12 @@ pub(crate) struct Measuring {
     #[command(flatten)]
     job: JobOptions,
 
-    /// Time every strategy until each ratio to sequential and to the fastest is known within this percentage: ten rounds at least
-    /// [default: 3%].
+    /// Time every strategy until each ratio to sequential and to the fastest is known within this percentage: ten rounds at least,
+    /// or as many as the sweep says [default: 3%].
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     within: Option<f64>,
 
-    /// Begin no round after this time, once there are ten [default: 15m].
+    /// Begin no round after this time, once there are as many [default: 15m; of a sweep, its own].
     #[arg(long, value_name = "TIME", value_parser = duration)]
     budget: Option<f64>,
 
@@ -137,7 +137,7 @@ const OF_THE_RUN: [&str; 11] = [
 /// What can be done without measuring.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Measure strategies at several sizes, for one question
+    /// Measure strategies at several jobs, for one question
     ///
     /// The flags are those of any run. The defaults are the sweep's own.
     Sweep(Swept),

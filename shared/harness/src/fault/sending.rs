@@ -68,9 +68,9 @@ impl Codec<Struck> for StruckCodec {
             }
             Sending::Twice => {
                 let head = [b"fan:\x01\0\0\0", &answer.call().to_le_bytes()[..], &length.to_le_bytes()].concat();
-                answer.announce(length)?.write_all(&[body, &head, body].concat())
+                answer.announce_uncounted(length)?.write_all(&[body, &head, body].concat())
             }
-            Sending::WithGarbage => answer.announce(length)?.write_all(&[body, &[7; 1000]].concat()),
+            Sending::WithGarbage => answer.announce_uncounted(length)?.write_all(&[body, &[7; 1000]].concat()),
             Sending::TooLong => Raw::send(&[block.as_slice(), &[7.0]].concat(), answer),
             Sending::Panic => panic!("a fault where the output is sent"),
             Sending::ToPanicWhereItIsReceived => {

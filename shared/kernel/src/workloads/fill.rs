@@ -32,15 +32,16 @@ impl Workload for Fill {
 }
 
 impl Fill {
-    /// A block with room for the values of key `index`, all of which `fill` must write. Straight into memory that was never
-    /// written before: a buffer that is copied from, or zeroes that are written first, would take a quarter of the time.
+    /// A block for the values of key `index`, all of which `fill` must write. They go straight into fresh memory: through a
+    /// buffer, or over zeroes, it takes a quarter longer.
     fn block(&self, index: usize, fill: impl FnOnce(&mut [MaybeUninit<f64>])) -> Vec<f64> {
         let share = self.0.share(index);
         let len = usize::try_from(share).ok();
         let block = len.and_then(|len| Some((len, with_huge_pages(len).ok()?)));
         let (len, mut block) = block.unwrap_or_else(|| panic!("no memory for a block of {share} values"));
         fill(&mut block.spare_capacity_mut()[..len]);
-        // SAFETY: the block has room for them, and both callers have had `Job` write all of them.
+        // SAFETY: the block has room for them, and both callers leave it to `Job`, which returns only when it has counted that all
+        // of them were written.
         #[expect(unsafe_code, reason = "the values were written to spare capacity")]
         unsafe {
             block.set_len(len);
