@@ -2,11 +2,12 @@
 //! `target/criterion/*/report/index.html` draws them.
 //!
 //! - `fill/warm`: into a block that was written before. Short ones are in cache, long ones in memory.
-//! - `fill/fresh`: into pages that the kernel must zero first, huge ones where it grants them: the default job.
-//! - `limit` in that group: the same pages written with a constant.
+//! - `fill/fresh`: into pages that the kernel must zero first, huge ones where it grants them: the default job. Its `limit`
+//!   is the same pages written with a constant.
 //! - `sum`: nothing is written.
+//! - `empty key`: a key without values.
 //!
-//! Each is measured with every instruction set of this processor.
+//! The first three are measured with every instruction set of this processor, and with CPython's generator.
 
 use std::hint::black_box;
 use std::mem::MaybeUninit;

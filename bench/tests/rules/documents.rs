@@ -54,4 +54,8 @@ pub(crate) fn the_readme_shows_the_strategies_and_the_notebook(root: &Path) {
     for part in [Part::Strategies, Part::Notebook] {
         assert!(parts.contains(&part), "README.md has no part `{}`", part.name());
     }
+    for page in ["docs/allocators.md", "docs/unequal-keys.md"] {
+        let parts = splice::parts(&read(root.join(page)));
+        assert!(parts.iter().any(|it| it.part == Part::Sweep), "{page} has no part `{}`", Part::Sweep.name());
+    }
 }

@@ -12,14 +12,17 @@ pub type Jobs = Sender<Box<dyn FnOnce() + Send>>;
 
 /// Starts threads that serve call after call of [`map_keys`], whatever its types.
 pub fn start(workers: usize) -> Jobs {
+    let workers = workers.max(1);
+    // Room for 128 keys per worker, so that threads seldom sleep.
     let (jobs, queue): (Jobs, _) = bounded(128 * workers);
-    for queue in vec![queue; workers.max(1)] {
+    for queue in vec![queue; workers] {
         thread::spawn(move || queue.into_iter().for_each(|job| job()));
     }
     jobs
 }
 
-/// Runs `f` for each of `0..keys` on the workers, and returns the outputs in key order.
+/// Runs `f` for each of `0..keys` on the workers, and returns the outputs in key order. Not for use within a job, which would
+/// wait for itself.
 pub fn map_keys<T: Send + 'static>(jobs: &Jobs, keys: usize, f: impl Fn(usize) -> T + Send + Sync + 'static) -> Vec<T> {
     let (f, (done, outputs)) = (Arc::new(f), unbounded());
     for key in 0..keys {

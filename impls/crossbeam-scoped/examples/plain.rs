@@ -9,7 +9,7 @@ use crossbeam::queue::SegQueue;
 /// Runs `f` for each of `0..keys`, on `workers` threads, and returns the outputs in key order.
 pub fn map_keys<T: Send>(keys: usize, workers: usize, f: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let queue = SegQueue::new();
-    // In any order: the largest first would be the best.
+    // Any order works. Put large keys first if you know them.
     (0..keys).for_each(|key| queue.push(key));
     let work = || iter::from_fn(|| queue.pop()).map(|key| (key, f(key))).collect::<Vec<_>>();
     let mut outputs: Vec<(usize, T)> = thread::scope(|scope| {

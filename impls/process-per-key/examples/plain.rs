@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::{env, iter, thread};
 
 /// Runs the command of each of `0..keys`, `workers` of them at once, and returns what they print, in key order. One that
-/// fails fails the call, and one that hangs is waited for: `src/lib.rs` does better.
+/// fails fails the call, and one that hangs is waited for.
 pub fn map_keys(keys: usize, workers: usize, command: impl Fn(usize) -> Command + Sync) -> Vec<String> {
     let left = Mutex::new(0..keys);
     let next = || left.lock().expect("nothing under it panics").next();

@@ -7,20 +7,20 @@ use std::sync::Mutex;
 use std::{env, iter, thread};
 
 /// Starts `workers` processes by the command, each of which answers a key per line with a line, and returns the answers
-/// to `0..keys` in key order. One that dies fails the call, and one that hangs is waited for: `src/lib.rs` does better.
+/// to `0..keys` in key order. One that fails fails the call, and one that hangs is waited for.
 pub fn map_keys(keys: usize, workers: usize, command: impl Fn() -> Command + Sync) -> Vec<String> {
     let left = Mutex::new(0..keys);
     let work = || {
         let mut worker = command().stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a process starts");
-        let (asked, answers) = worker.stdin.as_mut().zip(worker.stdout.as_mut()).expect("both are piped");
-        let mut answers = BufReader::new(answers).lines();
+        let asked = worker.stdin.as_mut().expect("it is piped");
+        let mut answers = BufReader::new(worker.stdout.as_mut().expect("it is piped")).lines();
         let ask = |key| {
             writeln!(asked, "{key}").expect("the worker lives");
             (key, answers.next().expect("the worker lives").expect("it prints text"))
         };
         let outputs: Vec<_> = iter::from_fn(|| left.lock().expect("no panic under it").next()).map(ask).collect();
         // This ends its input first, and so the worker.
-        worker.wait().expect("the worker's end");
+        assert!(worker.wait().expect("the worker's end").success(), "a worker failed");
         outputs
     };
     let mut outputs: Vec<(usize, String)> = thread::scope(|scope| {

@@ -11,7 +11,7 @@ pub fn map_keys<T: Send>(keys: usize, workers: usize, f: impl Fn(usize) -> T + S
 }
 
 fn main() {
-    // Key 1 has half of all values: a thread that is free takes pieces of its sum.
+    // Key 1 has half of all values: a thread that is free takes parts of its sum.
     let values = [1_000, 3_000_000, 2_999_000];
     let sum = |key| (0..values[key]).into_par_iter().with_min_len(10_000).sum::<usize>();
     assert_eq!(map_keys(3, 2, sum), values.map(|n| n * (n - 1) / 2));

@@ -1,7 +1,7 @@
 //! smol's executor on threads of its own that only compute: one async task per key.
 //!
 //! Decisions: an executor of our own, since keys would starve the I/O of `smol::spawn`'s global one; not `smol::unblock`,
-//! whose threads are one pool for the whole program that nobody can end; all keys in one `spawn_many`, which locks the
+//! whose threads are one pool for the whole program, which is never ended; all keys in one `spawn_many`, which locks the
 //! executor once and not per key; awaited in key order, which leaves nothing to sort.
 
 use std::sync::Arc;

@@ -18,7 +18,8 @@ use serde_json::Value;
 use crate::alone::{self, Holdings, all_there, mark, settled};
 use crate::{Fault, FaultKind, Faulty};
 
-/// Makes one test of each law. `tests/laws.rs` of a strategy is this one line:
+/// Makes one test of each law. `tests/laws.rs` of a strategy has this line, and one of
+/// [`plain_laws!`](crate::plain_laws!):
 ///
 /// ```ignore
 /// harness::laws!(rayon_iter::RayonIter);

@@ -260,7 +260,7 @@ pub fn plain_processes_run_as_many_keys_at_once_as_there_are_workers(map_keys: &
     let changes = mark("changes");
     let file = changes.display();
     let enough = until(&format!("[ $(grep -c begins {file}) -ge {WORKERS} ]"), &changes);
-    // Only a key that is one too many ends the first ones' wait early.
+    // The first keys wait a little longer, so that one too many would be seen to begin; later keys do not.
     let chance = format!("[ $key -ge {WORKERS} ] || sleep {}", CHANCE.as_secs_f64());
     map_keys(20, WORKERS, &Script(format!("echo begins >> {file}; {enough}; {chance}; echo ends >> {file}; output=")));
     let running = lines(&changes).scan(0, |running, change| {

@@ -33,7 +33,7 @@ impl Port {
         self.owed
     }
 
-    /// Lets go what the key has printed: it must not wait for the next key's, nor come after the answer.
+    /// Lets go what the key has printed: it must not wait for the next key's, nor come after an answer that is sent whole.
     pub(crate) fn flush_prints(&self) {
         // A forked process would print once more what was printed before it.
         self.end_forked();

@@ -126,5 +126,8 @@ fn channels() -> Vec<OwnedFd> {
 
 fn open_descriptors() -> Vec<i32> {
     let open = fs::read_dir("/proc/self/fd").expect("a listing of descriptors");
-    open.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
+    let mut open: Vec<i32> = open.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
+    // The listing had one of its own.
+    open.retain(|fd| fs::symlink_metadata(format!("/proc/self/fd/{fd}")).is_ok());
+    open
 }

@@ -140,8 +140,8 @@ fn rows_avx2<R>(
 /// What is best where nothing is known of the processor: SSE2 has no conversion, NEON has.
 const BASELINE: fn(u64) -> f64 = if cfg!(target_arch = "x86_64") { by_exponents } else { by_conversion };
 
-/// The plain loop that each instruction set compiles for itself. Each value goes where it belongs at once: through a row of
-/// its own, it is a third slower where registers are few.
+/// The plain loop that each instruction set compiles for itself. Each value goes where it belongs at once: a row of its own in
+/// between would cost a third more where registers are few.
 #[inline(always)]
 fn plain_rows<R>(
     words: &mut Words,
