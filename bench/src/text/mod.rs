@@ -15,7 +15,7 @@ use std::fmt::Write;
 
 use crate::numbers::stats::Ratio;
 use crate::run::Run;
-use crate::run::footprint::Peak;
+use crate::run::footprint::{Footprint, Peak};
 use crate::run::job::Job;
 use crate::run::plan::Plan;
 use crate::run::sample::Survival;
@@ -28,7 +28,9 @@ pub fn title(plan: &Plan) -> String {
         Some(last) if last.count == job.count => {
             let jobs: Vec<Job> = plan.jobs().cloned().collect();
             let (sweep, heads) = (plan.sweep.as_deref().unwrap_or("sweep"), sweep::heads(&jobs).join(", "));
-            format!("{sweep}: {}, {heads} at {} values a key", job.workload, number::grouped(job.count))
+            let unit = if job.workload == "wait" { "µs" } else { "values" };
+            let on_average = if jobs.iter().any(|job| job.skew != "uniform") { " on average" } else { "" };
+            format!("{sweep}: {}, {heads} at {} {unit} a key{on_average}", job.workload, number::grouped(job.count))
         }
         Some(last) => format!(
             "{}: {}, {} values in blocks of {} to {}",
@@ -39,7 +41,7 @@ pub fn title(plan: &Plan) -> String {
             sweep::size(last)
         ),
     };
-    if job.workload == "wait" {
+    if job.workload == "wait" && !plan.has_several_jobs() {
         title += " µs";
     }
     if job.skew != "uniform" {
@@ -48,8 +50,13 @@ pub fn title(plan: &Plan) -> String {
     if job.rng != "xoshiro" {
         let _ = write!(title, ", {}", job.rng);
     }
-    let _ = write!(title, ", {} {}", job.workers, if job.workers == 1 { "worker" } else { "workers" });
+    let _ = write!(title, ", {}", workers(job));
     title
+}
+
+/// How many workers a job has, in words.
+pub(crate) fn workers(job: &Job) -> String {
+    format!("{} {}", job.workers, if job.workers == 1 { "worker" } else { "workers" })
 }
 
 /// What made a table: the line below it.
@@ -82,6 +89,12 @@ pub(crate) fn seen(peak: Option<Peak>, show: impl Fn(Peak) -> String) -> String 
 
 pub(crate) fn or_nothing<T>(value: Option<T>, show: impl Fn(T) -> String) -> String {
     value.map_or_else(|| number::NOTHING.to_owned(), show)
+}
+
+/// The most memory that a row held, in sizes of its output.
+pub(crate) fn to_output(footprint: Option<Footprint>) -> String {
+    let footprint = footprint.filter(Footprint::has_output);
+    or_nothing(footprint, |it| seen(it.peak, |peak| number::factor(peak.pss_bytes as f64 / it.output_bytes as f64)))
 }
 
 /// A ratio; of a row to itself, 1 without any digits, since nothing was measured.

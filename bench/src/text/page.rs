@@ -15,7 +15,7 @@ use crate::run::sample::Stage;
 use crate::run::{Measured, Run};
 use crate::text::number::{self, NOTHING};
 use crate::text::table::{Align, markdown};
-use crate::text::{compared, doubts, or_nothing, porting, seen, strategies, survives, sweep, title};
+use crate::text::{compared, doubts, or_nothing, porting, seen, strategies, survives, sweep, title, to_output, workers};
 
 /// Remakes `README.md` in the folder of a run from the other files in it.
 pub fn write(dir: &Path) -> Result<Run, FileError> {
@@ -121,7 +121,7 @@ fn sweep_section(run: &Run) -> String {
 fn jobs_list(run: &Run) -> String {
     let job = |(number, job): (usize, &Job)| {
         let (keys, count) = (number::grouped(job.keys), number::grouped(job.count));
-        format!("- `#{number}`: {keys} keys × {count}, {}, {} workers\n", job.skew, job.workers)
+        format!("- `#{number}`: {keys} keys × {count}, {}, {}\n", job.skew, workers(job))
     };
     let jobs: Vec<String> = (1..).zip(run.plan.jobs()).map(job).collect();
     format!("Where a row is named at one of them, and by `compare cmp`, they are called:\n\n{}\n", jobs.concat())
@@ -192,7 +192,7 @@ fn use_table(standings: &Standings) -> String {
             format!("{} + {}", row.runs, row.warm_batches),
             number::short_time(row.user),
             number::short_time(row.system),
-            to_output(row),
+            to_output(row.footprint),
             seen(row.peak(), |peak| peak.threads.to_string()),
             seen(row.peak(), |peak| peak.processes.to_string()),
             or_nothing(row.footprint.and_then(|footprint| footprint.keys_in_flight), number::average),
@@ -202,12 +202,6 @@ fn use_table(standings: &Standings) -> String {
     };
     let rows: Vec<Vec<String>> = standings.rows.iter().map(row).collect();
     format!("## What each row used\n\n{HOW_TO_READ_USE}{}\n", markdown(&columns, &rows))
-}
-
-/// Peak memory in sizes of the output.
-fn to_output(row: &Standing) -> String {
-    let footprint = row.footprint.filter(Footprint::has_output);
-    or_nothing(footprint, |it| seen(it.peak, |peak| number::factor(peak.pss_bytes as f64 / it.output_bytes as f64)))
 }
 
 const HOW_TO_READ_WARM: &str = "\

@@ -5,10 +5,9 @@ use std::iter;
 use crate::numbers::grid::{Grid, Line, Place};
 use crate::numbers::stats::Figure;
 use crate::run::Run;
-use crate::run::footprint::Footprint;
 use crate::run::job::Job;
 use crate::text::table::{Align, markdown};
-use crate::text::{compared, made_by, number, or_nothing, seen};
+use crate::text::{compared, made_by, number, or_nothing, to_output};
 
 /// The tables of a run of several jobs, each with its question above it; the ratios with their intervals if those are wanted.
 pub fn tables(run: &Run, intervals: bool) -> String {
@@ -126,6 +125,5 @@ fn gain_of(row: &Line, place: &Place) -> String {
 }
 
 fn memory(place: &Place) -> String {
-    let footprint = place.footprint.filter(Footprint::has_output);
-    or_nothing(footprint, |it| seen(it.peak, |peak| number::factor(peak.pss_bytes as f64 / it.output_bytes as f64)))
+    to_output(place.footprint)
 }

@@ -132,7 +132,7 @@ fn what_cannot_be_had_is_refused_in_one_line() {
         (&["sweep", "allocator"], "there is no such sweep; did you mean `allocators`?"),
         (&[&swept[..], &["--workload", "sum"]].concat(), "sweep allocators needs --workload fill, not sum"),
         (&[&swept[..], &["--keys", "1"]].concat(), "there is no strategy `std-counter`"),
-        (&[&swept[..], &["--keys", "1", "--count", "9"]].concat(), "sweep allocators needs at least 10000 values"),
+        (&[&swept[..], &["--keys", "1", "--count", "9"]].concat(), "sweep allocators needs --keys × --count to be 10000 or more"),
     ] {
         let bin_dir = if arguments[0] == "sweep" { &[][..] } else { &["--bin-dir", "programs"] };
         let output = tree.compare(&[bin_dir, arguments].concat()).output().unwrap();
@@ -192,7 +192,7 @@ fn a_sweep_measures_each_row_at_each_size() {
     assert_eq!(cells("Cold: ", "twice.mimalloc"), ["1.25 µs ± 0.00"; 2]);
     assert_eq!(cells("Drop: ", "twice.mimalloc"), ["10.00 ns"; 2]);
     assert!(page.contains("The second takes 1.00× [1.00, 1.00] the time of the first"), "{page}");
-    assert!(page.contains("- `#2`: 10 keys × 10,000, 80 kB\n"), "{page}");
+    assert!(page.contains("- `#2`: 10 keys × 10,000, uniform, 2 workers\n"), "{page}");
     let first: String = page.chars().take_while(|letter| *letter != '|').collect();
     assert!(first.contains("Warm: the time per value"), "the first table is the one that is asked for most: {page}");
 
@@ -200,6 +200,34 @@ fn a_sweep_measures_each_row_at_each_size() {
     assert_eq!(tree.page(), page);
     let index = fs::read_to_string(tree.path("results/local/README.md")).unwrap();
     assert!(index.contains("| allocators: fill, 100,000 values in blocks of 8 kB to 80 kB, 2 workers "), "{index}");
+}
+
+#[test]
+fn the_jobs_of_a_sweep_are_called_by_what_they_differ_in() {
+    for (sweep, title, heads, list) in [
+        (
+            "skew",
+            "# skew: fill, uniform, zipf, one-huge, one-huge-last at 1,000 values a key on average, 2 workers\n",
+            &["uniform", "zipf", "one-huge", "one-huge-last"][..],
+            "- `#3`: 100 keys × 1,000, one-huge, 2 workers\n",
+        ),
+        (
+            "size",
+            "# size: fill, 10 keys, 100 keys at 1,000 values a key, 2 workers\n",
+            &["10 keys", "100 keys"],
+            "- `#1`: 10 keys × 1,000, uniform, 2 workers\n",
+        ),
+    ] {
+        let tree = Tree::new(&["sequential", "twice"]);
+        let job = ["--keys", "100", "--count", "1000", "--workers", "2", "--rounds", "6"];
+        let arguments = [&["sweep", sweep, "--bin-dir", "programs", "--only", "twice"], &job[..]].concat();
+        assert_status(&tree.compare(&arguments).output().unwrap(), 0);
+        let page = tree.page();
+        assert!(page.starts_with(title) && page.contains(list), "{page}");
+        let columns = page.lines().find(|line| line.starts_with("| strategy ")).unwrap();
+        let columns: Vec<&str> = columns.trim_matches('|').split('|').map(str::trim).collect();
+        assert_eq!(columns[1..], *heads);
+    }
 }
 
 #[test]
