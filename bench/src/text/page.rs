@@ -7,7 +7,6 @@ use crate::numbers::standings::{Control, Standing, Standings};
 use crate::numbers::stopping;
 use crate::numbers::{porting as ported, stats};
 use crate::run::folder::{FileError, write_whole};
-use crate::run::footprint::Footprint;
 use crate::run::job::Job;
 use crate::run::machine::{Activity, Others};
 use crate::run::plan::{CONTROL, Cell, Row, SEQUENTIAL};
