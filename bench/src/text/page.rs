@@ -14,7 +14,9 @@ use crate::run::sample::Stage;
 use crate::run::{Measured, Run};
 use crate::text::number::{self, NOTHING};
 use crate::text::table::{Align, markdown};
-use crate::text::{compared, doubts, or_nothing, porting, seen, strategies, survives, sweep, title, to_output, workers};
+use crate::text::{
+    compared, doubts, or_nothing, porting, seen, strategies, survives, sweep, title, to_output, workers,
+};
 
 /// Remakes `README.md` in the folder of a run from the other files in it.
 pub fn write(dir: &Path) -> Result<Run, FileError> {

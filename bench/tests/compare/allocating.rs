@@ -125,14 +125,17 @@ fn what_cannot_be_had_is_refused_in_one_line() {
         (&["--allocator", "nothing-like-it"], "[possible values: system, mimalloc, jemalloc]"),
         (
             &["--allocator", "mimalloc"],
-            "there is no twice.mimalloc; `cargo build --release --features harness/mimalloc --bin twice`",
+            "there is no twice.mimalloc; `cargo build --release --features harness/mimalloc --bin twice --target-dir target/",
         ),
         (&["--only", "twice.mimalloc"], "--only: there is no strategy `twice.mimalloc`; did you mean `twice`?"),
         (&["--python", "--allocator", "mimalloc"], "--python needs system among the names of --allocator"),
         (&["sweep", "allocator"], "there is no such sweep; did you mean `allocators`?"),
         (&[&swept[..], &["--workload", "sum"]].concat(), "sweep allocators needs --workload fill, not sum"),
         (&[&swept[..], &["--keys", "1"]].concat(), "there is no strategy `std-counter`"),
-        (&[&swept[..], &["--keys", "1", "--count", "9"]].concat(), "sweep allocators needs --keys × --count to be 10000 or more"),
+        (
+            &[&swept[..], &["--keys", "1", "--count", "9"]].concat(),
+            "sweep allocators needs --keys × --count to be 10000 or more",
+        ),
     ] {
         let bin_dir = if arguments[0] == "sweep" { &[][..] } else { &["--bin-dir", "programs"] };
         let output = tree.compare(&[bin_dir, arguments].concat()).output().unwrap();
@@ -253,7 +256,7 @@ fn a_sweep_is_compared_with_itself_and_shown_as_what_it_is() {
     fs::write(&document, "<!-- fanout:begin strategies x -->\n<!-- fanout:end strategies -->\n").unwrap();
     let refused = tree.compare(&[&["splice", "strategies", dir], &into[..]].concat()).output().unwrap();
     assert_status(&refused, 1);
-    assert!(stderr(&refused).contains("has no part strategies"), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("it is a sweep, whose part is called sweep"), "{}", stderr(&refused));
 }
 
 /// As if it had been killed after so many samples.
