@@ -177,9 +177,11 @@ impl Standings {
             let (a, b) = ((a.cold.summary.median, &a.cell.name), (b.cold.summary.median, &b.cell.name));
             a.0.total_cmp(&b.0).then_with(|| a.1.cmp(b.1))
         });
+        // Rows at different jobs have no order, and none of them is the fastest.
+        let is_ordered = !run.plan.has_several_jobs();
+        let fastest = ranked.first().filter(|_| is_ordered);
         let standing = |it: &&Figures<'_>| {
-            // Rows at different jobs have no order.
-            let can_tell = it.cold.samples >= stats::RUNS_FOR_AN_INTERVAL && !run.plan.has_several_jobs();
+            let can_tell = it.cold.samples >= stats::RUNS_FOR_AN_INTERVAL && is_ordered;
             // Strategies that draw from the job's generator are ranked among themselves: a table of them need not show others.
             let is_beside = |other: &&&Figures<'_>| !it.is_among_strategies(run) || other.is_among_strategies(run);
             let clearly = |other: &&&Figures<'_>| it.cold.is_clearly_above(&other.cold);
@@ -190,7 +192,7 @@ impl Standings {
             Standing {
                 rank: can_tell.then(|| 1 + faster()),
                 speed_up: sequential.map(|sequential| sequential.cold.over(&it.cold)),
-                to_fastest: ranked.first().map(|fastest| it.cold.over(&fastest.cold)),
+                to_fastest: fastest.map(|fastest| it.cold.over(&fastest.cold)),
                 of_limit: limit.map(|limit| limit.shown() / it.cold.summary.shown()),
                 warm_speed_up: sequential
                     .and_then(|sequential| Some(sequential.warm.as_ref()?.over(it.warm.as_ref()?))),

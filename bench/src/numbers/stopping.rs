@@ -12,7 +12,8 @@ pub const WITHIN: f64 = 0.03;
 /// Seconds that rounds may take unless told otherwise.
 pub const BUDGET: f64 = 15.0 * 60.0;
 
-/// Rounds that every run has unless their number is fixed or the plan has another least. With fewer, an interval is often narrow by chance.
+/// Rounds that every run has unless their number is fixed or the plan has another least. With fewer, an interval is often
+/// narrow by chance.
 pub const LEAST_ROUNDS: u32 = 10;
 
 /// Whether the interval of a ratio is as narrow as was asked for. It looks at the width alone, never at who is ahead, so it
@@ -48,9 +49,9 @@ pub struct Wide {
     pub margin: Option<f64>,
 }
 
-/// The rows whose ratio to `sequential` or to the fastest row at the same job is not yet known as well as the plan asks for, the widest first.
-/// Only samples of rounds up to `round` count. A slow row that has all its runs is not waited for, but is named as well if
-/// `all` are asked for.
+/// The rows whose ratio to `sequential` or to the fastest row at the same job is not yet known as well as the plan asks for,
+/// the widest first. Only samples of rounds up to `round` count. A slow row that has all its runs is not waited for, but is
+/// named as well if `all` are asked for.
 pub fn wide(run: &Run, round: u32, all: bool) -> Vec<Wide> {
     let figures: Vec<(&Cell, Figure)> = run
         .whole()

@@ -605,7 +605,7 @@ impl<'a> Session<'a> {
         self.keep(Line::Footprint { cell: cell.name, footprint })
     }
 
-    /// Whether the row of this cell has shown at another job how many keys it keeps in flight: it is the same at each.
+    /// Whether the row of this cell has shown at another job how many keys it keeps in flight: once is enough.
     fn has_slept(&self, index: usize) -> bool {
         let cells = self.run.plan.cells.iter().zip(&self.run.measured);
         let mut others = cells.filter(|(cell, _)| cell.row == self.cell(index).row);

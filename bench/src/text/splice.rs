@@ -107,33 +107,26 @@ impl Part {
         if runs.len() != wanted {
             return Err(SpliceError::Runs { part: self.name(), wanted, given: runs.len() });
         }
-        if self == Part::Plain {
-            let path = root.join(within).join(PLAIN);
-            let source = fs::read_to_string(&path).map_err(|why| FileError::Io { path, why })?;
-            return Ok(plain(&source));
-        }
         let read = runs.iter().map(|run| Run::read(&root.join(run))).collect::<Result<Vec<Run>, _>>()?;
-        let is_there = |run: &Run| match self {
-            Part::Cmp | Part::Plain => true,
-            Part::Sweep => run.plan.has_several_jobs() || run.plan.has_allocators(),
-            Part::Strategies | Part::Notebook | Part::Gil => !run.plan.has_several_jobs(),
-        };
-        if let Some((run, _)) = runs.iter().zip(&read).find(|(_, read)| !is_there(read)) {
-            return Err(SpliceError::NotOf { run: run.clone(), part: self.name() });
-        }
         let up = "../".repeat(within.components().count());
         let links: Vec<String> =
             runs.iter().map(|run| format!("[All columns, intervals and samples]({up}{run}/README.md)")).collect();
-        let table = match self {
-            Part::Strategies => strategies::table(&read[0]),
-            Part::Notebook => porting::short_table(&read[0]),
-            Part::Sweep => sweep::part(&read[0]),
-            Part::Gil => strategies::lock_table(&read[0]),
-            Part::Cmp => {
-                let stamps = [&read[0], &read[1]].map(|run| run.plan.stamp.as_str());
-                difference_text::table(&difference::between(&read[0], &read[1])?, stamps)
+        let is_swept = |run: &Run| run.plan.has_several_jobs();
+        let table = match (self, &read[..]) {
+            (Part::Plain, _) => {
+                let path = root.join(within).join(PLAIN);
+                let source = fs::read_to_string(&path).map_err(|why| FileError::Io { path, why })?;
+                return Ok(plain(&source));
             }
-            Part::Plain => unreachable!("it is made of no run, above"),
+            (Part::Cmp, [first, second]) => {
+                let stamps = [first, second].map(|run| run.plan.stamp.as_str());
+                difference_text::table(&difference::between(first, second)?, stamps)
+            }
+            (Part::Sweep, [run]) if is_swept(run) || run.plan.has_allocators() => sweep::part(run),
+            (Part::Strategies, [run]) if !is_swept(run) => strategies::table(run),
+            (Part::Notebook, [run]) if !is_swept(run) => porting::short_table(run),
+            (Part::Gil, [run]) if !is_swept(run) => strategies::lock_table(run),
+            _ => return Err(SpliceError::NotOf { run: runs.join(" "), part: self.name() }),
         };
         Ok(format!("{table}{}\n", links.join(" · ")))
     }

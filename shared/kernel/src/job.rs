@@ -167,18 +167,14 @@ impl Job {
         piece: &mut [f64],
         each: impl FnMut(&[f64]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let (share, seed) = (self.share(index), self.parameters.seed);
-        if share == 0 {
-            return Ok(());
-        }
-        let key = self.key(index);
+        let Some((key, share)) = self.drawn(index) else { return Ok(()) };
         match self.parameters.rng {
             Rng::Xoshiro => {
-                let mut lanes = Xoshiro::new(seed, index, share, self.instructions);
+                let mut lanes = self.lanes(index, share);
                 in_pieces(share, piece, |piece| lanes.fill(key, piece), each)
             }
             Rng::Mt19937 => {
-                let mut stream = Mt19937::of_key(seed, index);
+                let mut stream = self.stream(index);
                 in_pieces(share, piece, |piece| stream.fill(key, piece), each)
             }
         }
@@ -200,33 +196,40 @@ impl Job {
         block: &mut [MaybeUninit<f64>],
         write: impl FnOnce(Xoshiro, f64, &mut [MaybeUninit<f64>]) -> usize,
     ) {
-        let (share, seed) = (self.share(index), self.parameters.seed);
-        assert_eq!(block.len() as u64, share, "the block of key {index}");
-        if share == 0 {
-            return;
-        }
-        let key = self.key(index);
+        let (len, drawn) = (block.len(), self.drawn(index));
+        assert_eq!(len as u64, drawn.map_or(0, |(_, share)| share), "the block of key {index}");
+        let Some((key, share)) = drawn else { return };
         match self.parameters.rng {
             Rng::Xoshiro => {
-                let len = block.len();
-                let written = write(Xoshiro::new(seed, index, share, self.instructions), key, block);
+                let written = write(self.lanes(index, share), key, block);
                 assert_eq!(written, len, "a part of the block of key {index} was not written");
             }
-            Rng::Mt19937 => Mt19937::of_key(seed, index).fill(key, block),
+            Rng::Mt19937 => self.stream(index).fill(key, block),
         }
     }
 
     /// The products of key `index`, added in order.
     pub fn sum(&self, index: usize) -> f64 {
-        let (share, seed) = (self.share(index), self.parameters.seed);
-        if share == 0 {
-            return 0.0;
-        }
-        let key = self.key(index);
+        let Some((key, share)) = self.drawn(index) else { return 0.0 };
         match self.parameters.rng {
-            Rng::Xoshiro => Xoshiro::new(seed, index, share, self.instructions).sum(key, share),
-            Rng::Mt19937 => Mt19937::of_key(seed, index).sum(key, share),
+            Rng::Xoshiro => self.lanes(index, share).sum(key, share),
+            Rng::Mt19937 => self.stream(index).sum(key, share),
         }
+    }
+
+    /// Key `index` itself, and how many values it has. Nothing if it has none: it draws nothing then.
+    fn drawn(&self, index: usize) -> Option<(f64, u64)> {
+        let share = self.share(index);
+        (share > 0).then(|| (self.key(index), share))
+    }
+
+    #[inline]
+    fn lanes(&self, index: usize, share: u64) -> Xoshiro {
+        Xoshiro::new(self.parameters.seed, index, share, self.instructions)
+    }
+
+    fn stream(&self, index: usize) -> Mt19937 {
+        Mt19937::of_key(self.parameters.seed, index)
     }
 }
 
