@@ -101,6 +101,9 @@ fn job() -> Job {
         rng: "xoshiro".into(),
         seed: 42,
         workers: std::thread::available_parallelism().map_or(1, |cpus| cpus.get()),
+        values: 0,
+        output_bytes: 8,
+        neighbour: false,
     }
 }
 

@@ -27,6 +27,9 @@ fn run(rows: &[(&str, Vec<f64>)]) -> Run {
         rng: "xoshiro".into(),
         seed: 42,
         workers: 2,
+        values: 0,
+        output_bytes: 8,
+        neighbour: false,
     };
     let kind = |name: &str| match name {
         CONTROL => Kind::Control,

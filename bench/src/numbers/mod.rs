@@ -1,5 +1,6 @@
 //! What the samples say: medians, intervals, ranks.
 
+pub mod curves;
 pub mod difference;
 pub mod digits;
 pub mod grid;

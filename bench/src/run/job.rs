@@ -21,6 +21,34 @@ pub struct Job {
     pub seed: u64,
     /// How many keys at a time a contender may work on.
     pub workers: usize,
+    /// Values that a key of `wait` computes per key on average, before it sleeps.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub values: u64,
+    /// Bytes that a key of `wait` gives.
+    #[serde(default = "eight", skip_serializing_if = "is_eight")]
+    pub output_bytes: u64,
+    /// Whether a busy program has one of the CPUs meanwhile. No flag of a contender.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub neighbour: bool,
+}
+
+/// What a key of `wait` gives by default: its index.
+const INDEX_BYTES: u64 = 8;
+
+fn is_zero(values: &u64) -> bool {
+    *values == 0
+}
+
+fn eight() -> u64 {
+    INDEX_BYTES
+}
+
+fn is_eight(bytes: &u64) -> bool {
+    *bytes == INDEX_BYTES
+}
+
+fn is_false(is: &bool) -> bool {
+    !is
 }
 
 impl Job {
@@ -45,11 +73,18 @@ impl Job {
             rng: rng_name(parameters.rng).to_owned(),
             seed: parameters.seed,
             workers: options.workers()?.get(),
+            values: 0,
+            output_bytes: INDEX_BYTES,
+            neighbour: false,
         })
     }
 
-    /// Every flag, spelled out, so that no contender's default and no environment variable decides anything.
+    /// Every flag, spelled out, so that no contender's default and no environment variable decides anything. Those that only
+    /// some programs know are there if they say something.
     pub fn flags(&self) -> Vec<String> {
+        let own = [("--values", self.values, 0), ("--output-bytes", self.output_bytes, INDEX_BYTES)];
+        let own = own.into_iter().filter(|(_, value, default)| value != default);
+        let own = own.map(|(flag, value, _)| (flag, value.to_string()));
         [
             ("--workload", self.workload.clone()),
             ("--keys", self.keys.to_string()),
@@ -60,6 +95,7 @@ impl Job {
             ("--workers", self.workers.to_string()),
         ]
         .into_iter()
+        .chain(own)
         .flat_map(|(flag, value)| [flag.to_owned(), value])
         .collect()
     }
@@ -70,7 +106,8 @@ impl Job {
     /// 100 keys, so that a strategy with a thread per key can show all of them. 20 ms each: long beside the 6 ms in which
     /// 100 threads start, and `sequential`, the slowest, still needs only 2 s.
     pub fn blocking(&self) -> Job {
-        Job { workload: "wait".into(), keys: 100, count: 20_000, skew: "uniform".into(), ..self.clone() }
+        let (workload, skew) = ("wait".into(), "uniform".into());
+        Job { workload, keys: 100, count: 20_000, skew, values: 0, output_bytes: INDEX_BYTES, ..self.clone() }
     }
 }
 
@@ -88,6 +125,9 @@ mod tests {
             rng: "xoshiro".into(),
             seed: 42,
             workers: 2,
+            values: 0,
+            output_bytes: 8,
+            neighbour: false,
         };
         assert_eq!(
             job.flags().join(" "),
@@ -97,5 +137,7 @@ mod tests {
             job.blocking().flags().join(" "),
             "--workload wait --keys 100 --count 20000 --skew uniform --rng xoshiro --seed 42 --workers 2"
         );
+        let both = Job { workload: "wait".into(), values: 70, output_bytes: 800, ..job };
+        assert!(both.flags().join(" ").ends_with("--workers 2 --values 70 --output-bytes 800"));
     }
 }

@@ -28,6 +28,7 @@ pub mod allocator;
 pub mod answer;
 pub mod folder;
 pub mod footprint;
+pub mod full;
 pub mod job;
 pub mod machine;
 pub mod plan;

@@ -125,7 +125,7 @@ mod tests {
 
     fn job(keys: u64, count: u64) -> Job {
         let (workload, skew, rng) = ("fill".to_owned(), "uniform".to_owned(), "xoshiro".to_owned());
-        Job { workload, keys, count, skew, rng, seed: 42, workers: 16 }
+        Job { workload, keys, count, skew, rng, seed: 42, workers: 16, values: 0, output_bytes: 8, neighbour: false }
     }
 
     fn sizes(keys: u64, count: u64) -> Vec<(u64, u64, usize)> {

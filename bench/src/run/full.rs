@@ -1,0 +1,34 @@
+//! A run with all its sweeps: `results/STAMP/`, and `results/STAMP/SWEEP/` for each, which is a run of its own.
+
+use std::path::Path;
+
+use crate::run::Run;
+use crate::run::folder::{FileError, PLAN};
+use crate::run::sweep::SWEEPS;
+
+/// A run with all its sweeps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Full {
+    /// The run itself.
+    pub run: Run,
+    /// Its sweeps, in the order of [`SWEEPS`]. A run that is itself a sweep has none.
+    pub sweeps: Vec<Run>,
+}
+
+impl Full {
+    /// Reads the folder of a run, and those of its sweeps that are there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Run::read`].
+    pub fn read(dir: &Path) -> Result<Full, FileError> {
+        let run = Run::read(dir)?;
+        let dirs = SWEEPS.iter().map(|sweep| dir.join(sweep.name)).filter(|dir| dir.join(PLAN).is_file());
+        Ok(Full { run, sweeps: dirs.map(|dir| Run::read(&dir)).collect::<Result<_, _>>()? })
+    }
+
+    /// The sweep called `name`, if it was measured.
+    pub fn sweep(&self, name: &str) -> Option<&Run> {
+        self.sweeps.iter().chain([&self.run]).find(|run| run.plan.sweep.as_deref() == Some(name))
+    }
+}
