@@ -6,6 +6,7 @@ pub mod engine;
 pub mod hyperfine;
 pub mod machine;
 pub mod memory;
+pub mod preview;
 pub mod programs;
 pub mod progress;
 pub mod schedule;
