@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod allocating;
+mod asking;
 mod full;
 mod measuring;
 mod publishing;

@@ -18,12 +18,13 @@ use bench::sampling::programs::Request;
 use bench::sampling::{condition, neighbour};
 use bench::text::splice::{self, SpliceError};
 use bench::text::{difference as difference_text, doubts, index, page};
-use clap::Parser;
 
 use crate::options::{Command, Measuring, Options, Splice, Swept};
 
 mod full;
+mod list;
 mod options;
+mod preview;
 
 /// What a shell reports for a process that SIGINT has ended.
 const INTERRUPTED: u8 = 130;
@@ -32,7 +33,7 @@ const INTERRUPTED: u8 = 130;
 const CALLED_FROM: &str = "FANOUT_CALLED_FROM";
 
 fn main() -> ExitCode {
-    let options = match Options::try_parse() {
+    let options = match Options::read() {
         Ok(options) => options,
         Err(error) if !error.use_stderr() => error.exit(),
         Err(error) => {
@@ -57,10 +58,19 @@ fn run(options: &Options) -> Result<u8> {
         Some(Command::Report { run }) => enter().and_then(|_| report(run))?,
         Some(Command::Splice(splice)) => enter().and_then(|root| splice_part(&root, splice))?,
         Some(Command::Cmp { first, second }) => enter().and_then(|_| cmp(first, second))?,
+        Some(Command::List) => enter().and_then(|root| list::strategies(&root))?,
+        Some(Command::Completions { shell }) => list::completions(*shell, called())?,
+        Some(Command::Sweep(swept)) if swept.measuring.plan => enter().and_then(|root| preview::sweep(swept, &root))?,
+        None if options.measuring.plan => enter().and_then(|root| preview::run(options, &root))?,
         Some(Command::Sweep(swept)) => return enter().and_then(|root| begin(&swept_request(swept, &root)?, &root)),
         None => return enter().and_then(|root| measure(options, &root)),
     }
     Ok(0)
+}
+
+/// The name by which the user calls this program. Shells complete a script by its name, in whichever folder it is.
+fn called() -> &'static str {
+    if env::var_os(CALLED_FROM).is_some() { "compare.sh" } else { "compare" }
 }
 
 /// Goes to the folder that the user is in, and returns the root of the repository.

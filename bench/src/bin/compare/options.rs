@@ -14,7 +14,8 @@ use bench::run::plan::Stop;
 use bench::run::sweep::{SWEEPS, Sweep};
 use bench::sampling::{neighbour, pace, setup};
 use bench::text::splice::Part;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::Shell;
 use harness::JobOptions;
 
 use crate::full;
@@ -31,6 +32,8 @@ Examples:
   scripts/compare.sh sweep allocators                 three allocators at blocks of 8 kB to 80 MB
   scripts/compare.sh sweep skew                       equal keys, and keys of which one holds half of all values
   scripts/compare.sh --full --python                  that, and every sweep: the whole map, in under 40 minutes
+  scripts/compare.sh --quick --plan                   what that would measure, and for about how long
+  scripts/compare.sh list                             the strategies, each in a line
   scripts/compare.sh --publish                        a run to be committed: results/STAMP, and in the index
   scripts/compare.sh --resume results/local/STAMP     go on with a run that was stopped
   scripts/compare.sh cmp results/A results/B          what is faster or slower in the second run
@@ -39,6 +42,17 @@ Examples:
 
 Exit status:
   0 all rows were measured; 1 some failed, or an error; 2 wrong usage; 130 interrupted, with what was measured kept";
+
+/// Of a subcommand that measures nothing.
+const STATUS: &str = "Exit status: 0 it was done; 1 an error; 2 wrong usage";
+
+/// Of one that does.
+const STATUS_OF_A_RUN: &str = "\
+Exit status:
+  0 all rows were measured; 1 some failed, or an error; 2 wrong usage; 130 interrupted, with what was measured kept";
+
+const STATUS_OF_A_CHECK: &str =
+    "Exit status: 0 it was done; 1 an error, or with --check a document that is not up to date; 2 wrong usage";
 
 /// Measures every strategy in impls/ and writes results/local/STAMP/: tables, samples, the machine.
 ///
@@ -104,6 +118,11 @@ pub(crate) struct Measuring {
     #[arg(long, conflicts_with_all = ["within", "budget"])]
     rounds: Option<NonZeroU32>,
 
+    /// Print what would be measured, and for about how long, and measure nothing. Nothing is built either: how long is told if
+    /// sequential is there to be run once.
+    #[arg(long)]
+    pub(crate) plan: bool,
+
     /// Time processes without touching memory before each: to see what that changes.
     #[arg(long)]
     pub(crate) no_condition: bool,
@@ -128,8 +147,9 @@ pub(crate) struct Measuring {
 }
 
 /// What a run that goes on has already.
-const OF_THE_RUN: [&str; 12] = [
+const OF_THE_RUN: [&str; 13] = [
     "full",
+    "plan",
     "only",
     "allocator",
     "quick",
@@ -149,7 +169,17 @@ pub(crate) enum Command {
     /// Measure strategies at several jobs, for one question
     ///
     /// The flags are those of any run. The defaults are the sweep's own.
+    #[command(after_help = STATUS_OF_A_RUN)]
     Sweep(Swept),
+    /// List the strategies, each with what it does
+    List,
+    /// Print what a shell needs to complete this command
+    ///
+    /// For bash: source <(scripts/compare.sh completions bash)
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
     /// Remake the page and the index from the samples of a run
     Report {
         /// The run's folder
@@ -163,6 +193,7 @@ pub(crate) enum Command {
         second: PathBuf,
     },
     /// Put a part that is made from runs, or from code, into a document
+    #[command(after_help = STATUS_OF_A_CHECK)]
     Splice(Splice),
     /// Keep one CPU busy until standard input ends: the neighbour of a sweep
     #[command(name = neighbour::SUBCOMMAND, hide = true)]
@@ -209,7 +240,26 @@ pub(crate) struct Splice {
     pub(crate) force: bool,
 }
 
+/// The command line. Every subcommand tells its exit statuses.
+pub(crate) fn command() -> clap::Command {
+    Options::command().mut_subcommands(|subcommand| match subcommand.get_after_help() {
+        None => subcommand.after_help(STATUS),
+        Some(_) => subcommand,
+    })
+}
+
 impl Options {
+    /// Reads the command line.
+    ///
+    /// # Errors
+    ///
+    /// What to print, which is no error if help was asked for.
+    pub(crate) fn read() -> Result<Options, clap::Error> {
+        let mut command = command();
+        let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        Options::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
+
     /// The job to be timed, with nothing left open.
     pub(crate) fn job(&self) -> Result<Job, Usage> {
         let job = self.measuring.job()?;
@@ -465,6 +515,12 @@ mod tests {
         for wrong in [&["sweep"][..], &["sweep", "allocator"], &["sweep", "x"], &["--quick", "sweep", "allocators"]] {
             assert!(Options::try_parse_from([&["compare"], wrong].concat()).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_plan_is_of_a_new_run() {
+        assert!(options(&["--plan", "--quick"]).measuring.plan);
+        assert!(Options::try_parse_from(["compare", "--resume", "x", "--plan"]).is_err());
     }
 
     #[test]
