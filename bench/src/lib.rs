@@ -7,6 +7,7 @@
 //! - [`run`]: the files of a run. Everything below reads those, and what the notebook's programs are to be compared with.
 //! - [`numbers`]: medians, intervals, ranks.
 //! - [`text`]: what people read.
+//! - [`picture`]: what people look at.
 //!
 //! Below all of them is [`process`]: children, signals, and what is said on the way. Apart from a run is [`scaffold`]: a new
 //! strategy, made from `sequential`.
@@ -16,6 +17,7 @@
 
 pub mod entrants;
 pub mod numbers;
+pub mod picture;
 pub mod process;
 pub mod run;
 pub mod sampling;
