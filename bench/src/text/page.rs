@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::numbers::standings::{Control, Standing, Standings};
 use crate::numbers::stopping;
+use crate::numbers::views::View;
 use crate::numbers::{porting as ported, stats};
 use crate::run::folder::{FileError, write_whole};
 use crate::run::job::Job;
@@ -15,7 +16,7 @@ use crate::run::{Measured, Run};
 use crate::text::number::{self, NOTHING};
 use crate::text::table::{Align, markdown};
 use crate::text::{
-    compared, doubts, or_nothing, porting, seen, strategies, survives, sweep, title, to_output, workers,
+    compared, doubts, or_nothing, porting, seen, strategies, survives, sweep, title, to_output, views, workers,
 };
 
 /// Remakes `README.md` in the folder of a run from the other files in it.
@@ -115,14 +116,35 @@ fn sweep_section(run: &Run) -> String {
     if !run.is_timed() {
         return "Nothing was timed.\n\n".to_owned();
     }
-    format!("{}{HOW_TO_READ_SWEEP}{}", sweep::tables(run, true), jobs_list(run))
+    let jobs = jobs_list(run);
+    let of_each_job = || format!("{}{HOW_TO_READ_SWEEP}", sweep::tables(run, true));
+    let Some(view) = View::of(run) else { return of_each_job() + &jobs };
+    let tables = views::tables(&view);
+    if tables.is_empty() {
+        return format!("{}\n\n{}{jobs}", views::nothing(&view), of_each_job());
+    }
+    // A view is of the system's allocator alone.
+    let others = if run.plan.has_allocators() { of_each_job() } else { String::new() };
+    format!("{tables}{}{others}{jobs}", views::how_to_read(&view))
 }
 
 /// What the numbers at the ends of cells mean.
 fn jobs_list(run: &Run) -> String {
+    let several = run.plan.jobs().any(|job| Some(&job.workload) != run.plan.job().map(|first| &first.workload));
     let job = |(number, job): (usize, &Job)| {
+        let workload = if several { format!("{}, ", job.workload) } else { String::new() };
         let (keys, count) = (number::grouped(job.keys), number::grouped(job.count));
-        format!("- `#{number}`: {keys} keys × {count}, {}, {}\n", job.skew, workers(job))
+        let asleep = if job.workload == "wait" { " µs" } else { "" };
+        let computed = match job.values {
+            0 => String::new(),
+            values => format!(" and {} values", number::grouped(values)),
+        };
+        let neighbour = if job.neighbour { ", beside a busy neighbour" } else { "" };
+        format!(
+            "- `#{number}`: {workload}{keys} keys × {count}{asleep}{computed}, {}, {}{neighbour}\n",
+            job.skew,
+            workers(job)
+        )
     };
     let jobs: Vec<String> = (1..).zip(run.plan.jobs()).map(job).collect();
     format!("Where a row is named at one of them, and by `compare cmp`, they are called:\n\n{}\n", jobs.concat())
