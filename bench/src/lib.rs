@@ -7,6 +7,7 @@
 //! - [`run`]: the files of a run. Everything below reads those, and what the notebook's programs are to be compared with.
 //! - [`numbers`]: medians, intervals, ranks.
 //! - [`text`]: what people read.
+//! - [`html`]: the same as a page for a browser.
 //!
 //! Below all of them is [`process`]: children, signals, and what is said on the way. Apart from a run is [`scaffold`]: a new
 //! strategy, made from `sequential`.
@@ -15,6 +16,7 @@
 #![warn(clippy::print_stdout, clippy::print_stderr, reason = "they panic once nobody reads; see process/tell.rs")]
 
 pub mod entrants;
+pub mod html;
 pub mod numbers;
 pub mod process;
 pub mod run;

@@ -8,6 +8,7 @@ use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
 use bench::entrants::selection;
+use bench::html;
 use bench::numbers::difference;
 use bench::process::interrupt::{Interrupt, Interrupted};
 use bench::process::tell::{self, Usage};
@@ -22,6 +23,7 @@ use clap::Parser;
 
 use crate::options::{Command, Measuring, Options, Splice, Swept};
 
+mod open;
 mod options;
 
 /// What a shell reports for a process that SIGINT has ended.
@@ -53,6 +55,7 @@ fn run(options: &Options) -> Result<u8> {
     match &options.command {
         Some(Command::TouchMemory { bytes }) => condition::write_once(*bytes),
         Some(Command::Report { run }) => enter().and_then(|_| report(run))?,
+        Some(Command::Open { run }) => enter().and_then(|root| open::open(&root, run.as_deref()))?,
         Some(Command::Splice(splice)) => enter().and_then(|root| splice_part(&root, splice))?,
         Some(Command::Cmp { first, second }) => enter().and_then(|_| cmp(first, second))?,
         Some(Command::Sweep(swept)) => return enter().and_then(|root| begin(&swept_request(swept, &root)?, &root)),
@@ -160,6 +163,7 @@ fn show(Finished { dir, failure, said }: Finished) -> Result<u8> {
     let printed = tell::print(&page::tables(&run)).context("standard output");
     doubts::of(&run).iter().filter(|doubt| !said.contains(doubt)).for_each(tell::warn);
     failures.extend(page::write(&dir).err().map(Into::into));
+    failures.extend(html::write(&dir).err().map(Into::into));
     if let Some(results) = dir.parent() {
         failures.extend(index::write(results).err().map(Into::into));
     }
@@ -190,6 +194,7 @@ fn report(dir: &Path) -> Result<()> {
     let dir = folder("report", dir)?;
     read(&dir)?;
     let run = page::write(&dir)?;
+    html::write(&dir)?;
     if let Some(results) = dir.parent() {
         index::write(results)?;
     }
