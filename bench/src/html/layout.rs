@@ -74,7 +74,7 @@ pub(super) fn content(page: &Page) -> Markup {
     html! {
         a.skip href="#main" { "Skip to the figures" }
         header {
-            p.kicker { "fanout: a run" }
+            p.kicker { "A run of fanout. " code { "compare report" } " makes this page again from the files beside it." }
             h1 { (page.title) }
             p.lead { (page.headline) }
         }
@@ -126,11 +126,19 @@ fn part(name: &str, readme: &str, place: Place) -> Part {
             Block::Heading { level: 2, content } => {
                 part.sections.push(Section { heading: content, blocks: Vec::new() });
             }
-            Block::Warning(content) => part.warnings.push(content),
+            Block::Warning(content) => part.warnings.push(warning(content)),
+            // The page is another file, and says so itself.
+            Block::Paragraph(content) if content.text.starts_with("Made by compare from") => {}
             block => part.sections.last_mut().expect("there is a first").blocks.push(block),
         }
     }
     part
+}
+
+/// A warning among others, which need not each say what they are.
+fn warning(content: Content) -> Content {
+    let html = content.html.0.replacen("<strong>Warning:</strong> ", "", 1);
+    Content { html: PreEscaped(html), ..content }
 }
 
 fn paragraphs(markdown: &str) -> Vec<Content> {
@@ -194,11 +202,17 @@ fn as_address(svg: &str) -> String {
 
 fn section(part: &Part, section: &Section, level: u8) -> Markup {
     let id = anchor(&part.name, &section.heading.text);
+    let heading = &section.heading.html;
     html! {
-        section aria-labelledby=(id) {
-            @if level == 2 { h2 id=(id) { (section.heading.html) } } @else { h3 id=(id) { (section.heading.html) } }
+        @if level > 2 && section.heading.text == MACHINE_SECTION {
+            // Each sweep has the same machine.
+            section aria-labelledby=(id) {
+                details { summary { h3 id=(id) { (heading) } } (blocks(part, section, &id)) }
+            }
+        } @else { section aria-labelledby=(id) {
+            @if level == 2 { h2 id=(id) { (heading) } } @else { h3 id=(id) { (heading) } }
             (blocks(part, section, &id))
-        }
+        } }
     }
 }
 

@@ -137,7 +137,8 @@ fn headline(run: &Run) -> String {
     let mut strategies = standings.rows.iter().filter(|row| row.is_among_strategies);
     let Some(first) = strategies.next() else { return "No strategy was timed.".to_owned() };
     let time = number::time(first.cold);
-    let against = match first.speed_up.filter(|_| first.name != SEQUENTIAL) {
+    let against = match first.speed_up {
+        _ if first.name == SEQUENTIAL => ", the plain loop".to_owned(),
         Some(ratio) => format!(", {} as fast as sequential", number::ratio(ratio)),
         None => String::new(),
     };
@@ -165,4 +166,119 @@ fn notes(run: &Run) -> Vec<String> {
 fn literal(name: &str) -> String {
     let escape = |next: char| if next.is_ascii_punctuation() { format!("\\{next}") } else { next.to_string() };
     name.chars().map(escape).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// A folder with a copy of a recorded run.
+    fn copy(run: &str, to: &Path) {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded").join(run);
+        fs::create_dir_all(to).unwrap();
+        for file in [PLAN, MACHINE, SAMPLES] {
+            fs::copy(from.join(file), to.join(file)).unwrap();
+        }
+    }
+
+    fn read(dir: &Path) -> Page {
+        Page::read(dir, |_| Vec::new()).unwrap()
+    }
+
+    #[test]
+    fn a_run_without_sweeps_says_so_and_names_what_failed() {
+        let dir = tempfile::tempdir().unwrap();
+        copy("run", dir.path());
+        let page = read(dir.path());
+        assert_eq!(page.headline, "Fastest: sequential, 2.98 ms ± 0.14, the plain loop.");
+        assert_eq!(
+            page.notes,
+            [
+                "Failed: process\\-pool. The section “Failed” says why.",
+                "This run has no sweeps, and so no pictures of them: `compare --full` measures those.",
+            ]
+        );
+        assert_eq!(page.files, ["samples.jsonl", "run.json", "machine.json"]);
+        let html = render(&page);
+        assert!(html.contains("Failed: process-pool. The section “Failed” says why."));
+        assert!(html.contains("<th scope=\"row\">process-pool</th><td>before timing</td>"));
+        assert_eq!(html, render(&page), "the same content gives the same page");
+    }
+
+    #[test]
+    fn a_sweep_of_its_own_lacks_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        copy("sweep", dir.path());
+        let page = read(dir.path());
+        assert_eq!(page.notes, Vec::<String>::new());
+        assert!(page.headline.starts_with("A sweep: "), "{}", page.headline);
+    }
+
+    #[test]
+    fn a_run_without_samples_says_that_nothing_was_timed() {
+        let dir = tempfile::tempdir().unwrap();
+        copy("run", dir.path());
+        fs::remove_file(dir.path().join(SAMPLES)).unwrap();
+        let page = read(dir.path());
+        assert_eq!(page.headline, "Nothing was timed.");
+        assert!(page.notes.iter().any(|note| note.contains("there are no times to show")), "{:?}", page.notes);
+        assert_eq!(page.files, ["run.json", "machine.json"]);
+        assert!(render(&page).contains("Nothing was timed."));
+    }
+
+    #[test]
+    fn a_sweep_that_cannot_be_read_does_not_take_the_others_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        copy("run", dir.path());
+        copy("sweep", &dir.path().join("allocators"));
+        copy("sweep", &dir.path().join("size"));
+        fs::write(dir.path().join("size").join(MACHINE), "<b>").unwrap();
+        fs::create_dir(dir.path().join("skew")).unwrap();
+        fs::write(dir.path().join("skew").join(PLAN), "{\"format\": 99}").unwrap();
+        let path = write(dir.path()).unwrap();
+        let html = fs::read_to_string(path).unwrap();
+        assert!(html.contains("The sweep size cannot be read: size/machine.json: expected value at line 1 column 1."));
+        assert!(html.contains("The sweep skew cannot be read: skew/run.json: its format is 99"));
+        assert!(html.contains("<h2 id=\"sweep-allocators\">Sweep allocators: fill, "));
+        assert!(!html.contains("href=\"#sweep-size\"") && html.contains("href=\"allocators/samples.jsonl\""));
+        let here = dir.path().to_str().unwrap();
+        assert!(!html.contains(here), "where the run was read from is nobody's business");
+    }
+
+    #[test]
+    fn a_run_that_cannot_be_read_has_no_page() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(matches!(write(dir.path()), Err(FileError::Io { .. })));
+        fs::write(dir.path().join(PLAN), "[").unwrap();
+        assert!(matches!(write(dir.path()), Err(FileError::Json { .. })));
+        assert!(!dir.path().join(REPORT).exists());
+    }
+
+    #[test]
+    fn nothing_in_a_run_is_markup() {
+        let dir = tempfile::tempdir().unwrap();
+        copy("run", dir.path());
+        let hostile =
+            "</style></script><script>alert(1)</script><a href=javascript:alert(1)>`*[x](javascript:alert(1))|";
+        let mut run = Run::read(dir.path()).unwrap();
+        for cell in &mut run.plan.cells {
+            cell.command = format!("```\n{hostile}");
+        }
+        run.plan.command = hostile.to_owned();
+        run.machine.rustc = Some(hostile.to_owned());
+        fs::write(dir.path().join(PLAN), serde_json::to_vec(&run.plan).unwrap()).unwrap();
+        fs::write(dir.path().join(MACHINE), serde_json::to_vec(&run.machine).unwrap()).unwrap();
+        let samples = fs::read_to_string(dir.path().join(SAMPLES)).unwrap();
+        let said = samples.replace("its process was ended by signal 9", &hostile.replace('"', "'"));
+        assert_ne!(said, samples);
+        fs::write(dir.path().join(SAMPLES), said).unwrap();
+        let html = render(&read(dir.path()));
+        assert_eq!(html.matches("<script").count(), 1);
+        assert_eq!(html.matches("</style>").count(), 1);
+        assert_eq!(html.matches("javascript:").count(), html.matches("javascript:alert(1)").count());
+        assert!(!html.contains("href=\"javascript") && !html.contains("<a href=javascript"));
+        assert!(html.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+    }
 }

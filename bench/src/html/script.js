@@ -78,9 +78,11 @@
   function place() {
     if (tip.hidden) return;
     const at = tip.cell.getBoundingClientRect();
-    const below = at.bottom + 6 + tip.offsetHeight < innerHeight;
+    const [above, below] = [at.top - tip.offsetHeight - 6, at.bottom + 6];
+    // Below a head are the figures that are being sorted.
+    const isBelow = tip.cell.tagName === "TD" ? below + tip.offsetHeight < innerHeight : above < 0;
     tip.style.left = `${Math.max(8, Math.min(at.left, innerWidth - tip.offsetWidth - 8))}px`;
-    tip.style.top = `${below ? at.bottom + 6 : Math.max(8, at.top - tip.offsetHeight - 6)}px`;
+    tip.style.top = `${isBelow ? below : Math.max(8, above)}px`;
   }
 
   function hide() {

@@ -25,7 +25,7 @@ pub(super) fn render(table: &Table, about: &About) -> Markup {
     html! {
         div.scroll tabindex="0" role="group" aria-labelledby=(about.id) {
             table {
-                caption id=(about.id) class=[about.is_heading.then_some("unseen")] { (about.caption.html) }
+                caption id=(about.id) class=[about.is_heading.then_some("unseen")] { span { (about.caption.html) } }
                 thead {
                     tr {
                         @for (head, is_number) in &table.columns {

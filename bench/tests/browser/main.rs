@@ -147,8 +147,7 @@ async fn every_link_leads_somewhere(browser: &Browser, page: &Path) {
     for anchor in anchors {
         let seen = browser
             .js(&format!(
-                "document.documentElement.style.scrollBehavior = 'auto';
-                 document.querySelector('a[href=\"{anchor}\"]').click();
+                "document.querySelector('a[href=\"{anchor}\"]').click();
                  const target = document.getElementById('{}');
                  const box = target?.getBoundingClientRect();
                  return !!box && box.top >= -1 && box.top < innerHeight;",
@@ -179,7 +178,7 @@ async fn it_fits(browser: &Browser, page: &Path) {
             .strings(
                 "const wide = [...document.body.querySelectorAll('*')].filter(it => !it.closest('.scroll, .unseen, .skip'));
                  const beyond = wide.filter(it => it.getBoundingClientRect().right > innerWidth + 0.5);
-                 if (document.documentElement.scrollWidth > innerWidth) beyond.push(document.documentElement);
+                 if (document.documentElement.scrollWidth > document.documentElement.clientWidth) beyond.push(document.documentElement);
                  return beyond.map(it => it.outerHTML.slice(0, 100))",
             )
             .await;

@@ -84,7 +84,7 @@ pub(crate) struct Browser {
     screenshots: Arc<PathBuf>,
 }
 
-const FLAGS: [&str; 9] = [
+const FLAGS: [&str; 8] = [
     "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
@@ -93,7 +93,6 @@ const FLAGS: [&str; 9] = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--hide-scrollbars",
 ];
 
 impl Browser {
@@ -137,7 +136,9 @@ impl Browser {
 
     /// The medium, and whether it is dark.
     pub(crate) async fn medium(&self, medium: &str, scheme: &str) {
-        let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
+        // What moves slowly is not where it will be when it is looked at.
+        let still = json!({"name": "prefers-reduced-motion", "value": "reduce"});
+        let features = json!([{"name": "prefers-color-scheme", "value": scheme}, still]);
         self.cdp("Emulation.setEmulatedMedia", json!({"media": medium, "features": features})).await;
     }
 

@@ -4,6 +4,7 @@
 
 mod allocating;
 mod measuring;
+mod opening;
 mod publishing;
 mod resuming;
 mod stopping;

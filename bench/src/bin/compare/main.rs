@@ -172,7 +172,7 @@ fn show(Finished { dir, failure, said }: Finished) -> Result<u8> {
     failures.into_iter().take(1).chain(printed.err()).for_each(|error| tell::complain(error.as_ref()));
     let page = dir.join("README.md");
     if page.exists() {
-        tell::say(format_args!("all columns: {}", page.display()));
+        tell::say(format_args!("all columns: {}; in a browser: {}", page.display(), dir.join(html::REPORT).display()));
     } else {
         let dir = dir.display();
         tell::say(format_args!(
@@ -200,7 +200,8 @@ fn report(dir: &Path) -> Result<()> {
     }
     tell::print(&page::tables(&run)).context("standard output")?;
     doubts::of(&run).iter().for_each(tell::warn);
-    tell::say(format_args!("all columns: {}", dir.join("README.md").display()));
+    let [page, report] = ["README.md", html::REPORT].map(|file| dir.join(file));
+    tell::say(format_args!("all columns: {}; in a browser: {}", page.display(), report.display()));
     Ok(())
 }
 
