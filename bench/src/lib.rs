@@ -8,6 +8,9 @@
 //! - [`numbers`]: medians, intervals, ranks.
 //! - [`text`]: what people read.
 //! - [`picture`]: what people look at.
+//! - [`html`]: the same as a page for a browser.
+//!
+//! [`report`] makes all that people read of a run.
 //!
 //! Below all of them is [`process`]: children, signals, and what is said on the way. Apart from a run is [`scaffold`]: a new
 //! strategy, made from `sequential`.
@@ -16,9 +19,11 @@
 #![warn(clippy::print_stdout, clippy::print_stderr, reason = "they panic once nobody reads; see process/tell.rs")]
 
 pub mod entrants;
+pub mod html;
 pub mod numbers;
 pub mod picture;
 pub mod process;
+pub mod report;
 pub mod run;
 pub mod sampling;
 pub mod scaffold;

@@ -6,6 +6,7 @@ mod allocating;
 mod asking;
 mod full;
 mod measuring;
+mod opening;
 mod publishing;
 mod resuming;
 mod stopping;

@@ -94,6 +94,7 @@ pub(crate) fn run(sweep: Option<&str>, jobs: &[Job], models: &[Model<'_>], round
         format: FORMAT,
         stamp: "2026-11-24T00-00-00Z".into(),
         command: "compare".into(),
+        full: false,
         sweep: sweep.map(str::to_owned),
         rows: models.iter().map(row).collect(),
         cells: cells.collect(),

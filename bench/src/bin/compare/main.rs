@@ -8,9 +8,11 @@ use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
 use bench::entrants::selection;
+use bench::html;
 use bench::numbers::difference;
 use bench::process::interrupt::{Interrupt, Interrupted};
 use bench::process::tell::{self, Usage};
+use bench::report;
 use bench::run::Run;
 use bench::run::plan::Ended;
 use bench::sampling::engine::{self, Finished};
@@ -23,6 +25,7 @@ use crate::options::{Command, Measuring, Options, Splice, Swept};
 
 mod full;
 mod list;
+mod open;
 mod options;
 mod preview;
 
@@ -55,7 +58,8 @@ fn run(options: &Options) -> Result<u8> {
     match &options.command {
         Some(Command::TouchMemory { bytes }) => condition::write_once(*bytes),
         Some(Command::Neighbour) => neighbour::compute()?,
-        Some(Command::Report { run }) => enter().and_then(|_| report(run))?,
+        Some(Command::Report { run }) => enter().and_then(|_| remake(run))?,
+        Some(Command::Open { run }) => enter().and_then(|root| open::open(&root, run.as_deref()))?,
         Some(Command::Splice(splice)) => enter().and_then(|root| splice_part(&root, splice))?,
         Some(Command::Cmp { first, second }) => enter().and_then(|_| cmp(first, second))?,
         Some(Command::List) => enter().and_then(|root| list::strategies(&root))?,
@@ -133,7 +137,7 @@ fn measure(options: &Options, root: &Path) -> Result<u8> {
                     if !read(&dir)?.plan.full {
                         tell::say("the run is complete; there is nothing to resume");
                     }
-                    report(&dir)?;
+                    remake(&dir)?;
                     (dir, 0)
                 }
             }
@@ -210,14 +214,14 @@ fn keep(run: Run, finished: Finished, printed: Result<()>, unindexed: Option<any
     let Finished { dir, failure, said } = finished;
     let mut failures: Vec<anyhow::Error> = failure.into_iter().collect();
     doubts::of(&run).iter().filter(|doubt| !said.contains(doubt)).for_each(tell::warn);
-    failures.extend(write_pages(&dir).err());
+    failures.extend(report::write(&dir).err().map(Into::into));
     failures.extend(unindexed);
     let whole = failures.is_empty() && printed.is_ok();
     // On a full disk the others have the same cause.
     failures.into_iter().take(1).chain(printed.err()).for_each(|error| tell::complain(error.as_ref()));
     let page = dir.join("README.md");
     if page.exists() {
-        tell::say(format_args!("all columns: {}", page.display()));
+        tell::say(format_args!("all columns: {}; in a browser: {}", page.display(), dir.join(html::REPORT).display()));
     } else {
         let dir = dir.display();
         tell::say(format_args!(
@@ -231,24 +235,18 @@ fn keep(run: Run, finished: Finished, printed: Result<()>, unindexed: Option<any
     })
 }
 
-/// Makes all that people read of a run from its other files.
-fn write_pages(dir: &Path) -> Result<()> {
-    page::write(dir)?;
-    Ok(())
-}
-
 /// Remakes the page of a run, and the index beside it.
-fn report(dir: &Path) -> Result<()> {
+fn remake(dir: &Path) -> Result<()> {
     let dir = folder("report", dir)?;
     read(&dir)?;
-    write_pages(&dir)?;
-    let run = read(&dir)?;
+    let run = report::write(&dir)?;
     if let Some(results) = dir.parent() {
         index::write(results)?;
     }
     tell::print(&page::tables(&run)).context("standard output")?;
     doubts::of(&run).iter().for_each(tell::warn);
-    tell::say(format_args!("all columns: {}", dir.join("README.md").display()));
+    let [page, report] = ["README.md", html::REPORT].map(|file| dir.join(file));
+    tell::say(format_args!("all columns: {}; in a browser: {}", page.display(), report.display()));
     Ok(())
 }
 

@@ -38,6 +38,7 @@ Examples:
   scripts/compare.sh --resume results/local/STAMP     go on with a run that was stopped
   scripts/compare.sh cmp results/A results/B          what is faster or slower in the second run
   scripts/compare.sh report results/local/STAMP       remake the tables of a run from its samples
+  scripts/compare.sh open                             where the page of the newest run is
   scripts/compare.sh splice strategies results/STAMP  put a run's short table into README.md
 
 Exit status:
@@ -180,7 +181,7 @@ pub(crate) enum Command {
         /// Which shell
         shell: Shell,
     },
-    /// Remake the page and the index from the samples of a run
+    /// Remake the pages and the index from the samples of a run
     Report {
         /// The run's folder
         run: PathBuf,
@@ -191,6 +192,11 @@ pub(crate) enum Command {
         first: PathBuf,
         /// The second run's folder
         second: PathBuf,
+    },
+    /// Print where the page of a run is, for a browser
+    Open {
+        /// The run's folder [default: the newest in results/local or results]
+        run: Option<PathBuf>,
     },
     /// Put a part that is made from runs, or from code, into a document
     #[command(after_help = STATUS_OF_A_CHECK)]

@@ -59,12 +59,12 @@ pub fn nothing(view: &View) -> &'static str {
     }
 }
 
-/// A picture in a document in the folder that the picture is in.
-pub fn picture(figure: &Figure) -> String {
+/// A picture in a document from which it is in `dir`: empty, or `grain/`.
+pub fn picture(figure: &Figure, dir: &str) -> String {
     let text = format!("{}. {}", figure.title, figure.caption);
     // A bracket would end the text.
     let text = text.replace('[', "\\[").replace(']', "\\]");
-    format!("![{text}]({}.svg)", figure.name)
+    format!("![{text}]({dir}{}.svg)", figure.name)
 }
 
 /// A table whose first column is the strategy and whose others have these titles.
@@ -94,6 +94,6 @@ mod tests {
         let axis = Axis { label: "time".into(), unit: Unit::Seconds, is_logarithmic: false };
         let drawing = Drawing::Bars(Bars { axis, bars: Vec::new(), marks: Vec::new() });
         let figure = Figure { name: "a-b".into(), title: "Title".into(), caption: "In [s].".into(), drawing };
-        assert_eq!(picture(&figure), "![Title. In \\[s\\].](a-b.svg)");
+        assert_eq!(picture(&figure, "x/"), "![Title. In \\[s\\].](x/a-b.svg)");
     }
 }
