@@ -17,6 +17,9 @@ const WIDTH: f64 = 720.0;
 /// The least width within the axes: below it, nobody can tell one point from the next.
 const LEAST_WIDTH: f64 = 400.0;
 
+/// What is left free to both sides of the axes at least: the text of a tick at the end of an axis reaches out so far.
+pub(super) const LEAST_SIDE: f64 = 3.5 * FONT;
+
 /// From one line of text to the next.
 pub(super) const LINE_HEIGHT: f64 = 1.3 * FONT;
 
@@ -123,6 +126,5 @@ pub(super) fn left_out(
 
 /// The same as lines below a picture of this width.
 pub(super) fn notes(left_out: Option<&str>, width: f64) -> Vec<String> {
-    let most = (width / labels::width("n", FONT)) as usize;
-    left_out.map(|text| labels::wrapped(&format!("Not shown: {text}."), most)).unwrap_or_default()
+    left_out.map(|text| labels::wrapped(&format!("Not shown: {text}."), width - FONT, FONT)).unwrap_or_default()
 }

@@ -36,8 +36,8 @@ pub(super) fn draw(bars: &Bars) -> Result<Drawn, NoPicture> {
             Err(_) => NOTHING.to_owned(),
         })
         .collect();
-    let left = labels::widest(bars.iter().map(|bar| bar.name.as_str()), FONT) + FONT;
-    let right = labels::widest(texts.iter().map(String::as_str), FONT) + 1.5 * FONT;
+    let left = axes::LEAST_SIDE.max(labels::widest(bars.iter().map(|bar| bar.name.as_str()), FONT) + FONT);
+    let right = axes::LEAST_SIDE.max(labels::widest(texts.iter().map(String::as_str), FONT) + 1.5 * FONT);
     let mark_width = labels::widest(marks.iter().map(|mark| mark.name.as_str()), FONT) + FONT;
     let width = axes::width(left + right, &[axis]).max(2.0 * mark_width);
     let across = Scale::measured_across(axis, &values, width);

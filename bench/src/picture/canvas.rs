@@ -144,10 +144,9 @@ pub(super) fn whisker(
     if length <= REACH {
         return Ok(());
     }
-    line(paper, &[low, high], ink.whole(), 1.25)?;
-    // Across it, at both ends.
+    // In one go: across one end, along, and across the other.
     let (right, down) = (3.0 * (high.1 - low.1) / length, 3.0 * (high.0 - low.0) / length);
-    [low, high]
-        .into_iter()
-        .try_for_each(|(x, y)| line(paper, &[(x - right, y - down), (x + right, y + down)], ink.whole(), 1.25))
+    let across = |(x, y): (f64, f64)| [(x - right, y - down), (x + right, y + down), (x, y)];
+    let ([a, b, c], [d, e, f]) = (across(low), across(high));
+    line(paper, &[a, b, c, f, d, e], ink.whole(), 1.25)
 }

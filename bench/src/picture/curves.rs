@@ -72,7 +72,7 @@ pub(super) fn draw(curves: &Curves) -> Result<Drawn, NoPicture> {
 
     let height = LEAST_HEIGHT.max((lines.len() + marks.len()) as f64 * LINE_HEIGHT);
     let up = Scale::measured_upwards(y, &ys, height);
-    let left = labels::widest(up.tick_texts(), FONT) + FONT;
+    let left = axes::LEAST_SIDE.max(labels::widest(up.tick_texts(), FONT) + FONT);
     let names: Vec<String> = lines.iter().map(|line| name(line, curves)).collect();
     let all_names = names.iter().map(String::as_str).chain(marks.iter().map(|mark| mark.name.as_str()));
     let right = LEADER + SAMPLE + labels::widest(all_names, FONT) + FONT / 2.0;

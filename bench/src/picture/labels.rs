@@ -49,11 +49,11 @@ pub(super) fn apart(wanted: &[f64], gap: f64, low: f64, high: f64) -> Vec<f64> {
     placed
 }
 
-/// A text in lines of at most `most` characters, as long as its words are not longer.
-pub(super) fn wrapped(text: &str, most: usize) -> Vec<String> {
+/// A text in lines of at most this width, as long as its words are not wider.
+pub(super) fn wrapped(text: &str, most: f64, size: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
-        match lines.last_mut().filter(|line| line.chars().count() + 1 + word.chars().count() <= most) {
+        match lines.last_mut().filter(|line| width(line, size) + width(" ", size) + width(word, size) <= most) {
             Some(line) => *line = format!("{line} {word}"),
             None => lines.push(word.to_owned()),
         }
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn texts_are_wrapped_between_words() {
-        assert_eq!(wrapped("one two  three", 7), ["one two", "three"]);
-        assert_eq!(wrapped("", 7), Vec::<String>::new());
+        assert_eq!(wrapped("one two  three", 60.0, 10.0), ["one two", "three"]);
+        assert_eq!(wrapped("", 60.0, 10.0), Vec::<String>::new());
     }
 }

@@ -82,7 +82,7 @@ fn file_name(figure: &Figure) -> String {
 /// What is said instead of a picture.
 fn words(why: &NoPicture) -> Drawn {
     let width = 720.0;
-    let lines = labels::wrapped(&why.to_string(), 70);
+    let lines = labels::wrapped(&why.to_string(), width - 2.0 * FONT, FONT);
     let line = |(row, line): (usize, &String)| {
         let (x, y) = canvas::place(width / 2.0, (2.0 + 1.3 * row as f64) * FONT);
         let style = Ink::TEXT.placeholder();
