@@ -32,7 +32,8 @@ impl Progress {
     /// Shows how long the rest takes. It is not the bar's own guess, which knows nothing before the first part is done.
     fn tell_left(&self) {
         if let (Some(bar), Some(left)) = (&self.bar, self.left()) {
-            bar.set_prefix(format!(", {} left", about(left)));
+            let left = if left < SOON { "a few seconds".to_owned() } else { about(left) };
+            bar.set_prefix(format!(", {left} left"));
         }
     }
 
@@ -135,11 +136,11 @@ mod tests {
         let mut progress = Progress { bar: Some(bar.clone()), ..Progress::new(Duration::ZERO) };
         progress.restart(Duration::from_secs(200));
         assert_eq!((bar.prefix().as_str(), bar.position()), (", about 3 min left", 0));
-        progress.started = Instant::now().checked_sub(Duration::from_secs(50)).unwrap();
+        progress.started = Instant::now().checked_sub(Duration::from_secs(47)).unwrap();
         progress.advance(Duration::from_secs(100));
-        assert_eq!((bar.prefix().as_str(), bar.position()), (", about 55 s left", 100_000));
+        assert_eq!((bar.prefix().as_str(), bar.position()), (", about 50 s left", 100_000));
         progress.advance(Duration::from_secs(200));
-        assert_eq!(bar.prefix(), ", about 0 s left", "it takes longer than was thought");
+        assert_eq!(bar.prefix(), ", a few seconds left", "it takes longer than was thought");
     }
 
     #[test]
