@@ -21,6 +21,8 @@ pub(super) enum Block {
     Warning(Content),
     /// A paragraph.
     Paragraph(Content),
+    /// A paragraph that is a picture, and that picture is on the page.
+    Picture,
     /// A list without numbers.
     List(Vec<Content>),
     /// A table.
@@ -90,12 +92,19 @@ fn block(whole: &[Event]) -> Block {
     match &whole[0] {
         Event::Start(Tag::Heading { level, .. }) => Block::Heading { level: rank(*level), content: content(inner) },
         Event::Start(Tag::BlockQuote(_)) => Block::Warning(content(inner)),
+        Event::Start(Tag::Paragraph) if is_picture(inner) => Block::Picture,
         Event::Start(Tag::Paragraph) => Block::Paragraph(content(inner)),
         Event::Start(Tag::List(None)) => Block::List(elements(inner)),
         Event::Start(Tag::Table(aligned)) => Block::Table(table(inner, aligned)),
         Event::Start(Tag::CodeBlock(_)) => Block::Code(text(inner)),
         _ => Block::Other(html(whole)),
     }
+}
+
+/// Whether it is a link to a picture and nothing else. No other link leads to a place on the page.
+fn is_picture(inner: &[Event]) -> bool {
+    let is_link = matches!(inner.first(), Some(Event::Start(Tag::Link { dest_url, .. })) if dest_url.starts_with('#'));
+    is_link && length(inner) == inner.len()
 }
 
 fn rank(level: HeadingLevel) -> usize {
@@ -209,6 +218,7 @@ mod tests {
             Block::Heading { level, content } => format!("h{level} {}\n", content.html.0),
             Block::Warning(content) => format!("warning {}\n", content.html.0),
             Block::Paragraph(content) => format!("p {}\n", content.html.0),
+            Block::Picture => "picture\n".to_owned(),
             Block::List(items) => items.iter().map(|item| format!("li {}\n", item.html.0)).collect(),
             Block::Table(table) => {
                 let cells = table.rows.iter().flatten().map(|cell| format!("td {}\n", cell.html.0));
@@ -242,7 +252,8 @@ mod tests {
 
     #[test]
     fn a_picture_is_where_the_page_has_it() {
-        assert_eq!(page("![a](grain-warm.svg)"), "p <a href=\"#grain-warm\">a</a>\n");
+        assert_eq!(page("![a](grain-warm.svg)"), "picture\n");
+        assert_eq!(page("See ![a](grain-warm.svg)"), "p See <a href=\"#grain-warm\">a</a>\n");
         assert_eq!(page("![a](other.svg)"), "p <a href=\"grain/other.svg\">a</a>\n");
     }
 

@@ -1,7 +1,8 @@
 //! What each column of a run's tables means.
 
-/// The section in which it is (any, if empty), the head of the column, and what its figures are.
-const COLUMNS: [(&str, &str, &str); 44] = [
+/// The section in which it is, or how the question above the table begins (any, if empty); the head of the column; and what
+/// its figures are.
+const COLUMNS: [(&str, &str, &str); 64] = [
     ("", "strategy", "The program that was measured."),
     ("", "row", "The program that was to be measured."),
     ("", "rank", "1 + the number of rows that are clearly faster."),
@@ -41,6 +42,31 @@ const COLUMNS: [(&str, &str, &str); 44] = [
     ("", "same bits", "The same ratio, with CPython's random numbers in both programs."),
     ("", "smaller", "The program's peak memory over the strategy's."),
     (
+        "",
+        "METG(50 %)",
+        "The smallest grain at which half of the ideal is left; < or > if no job was on the other side.",
+    ),
+    (
+        "",
+        "METG(95 %)",
+        "The smallest grain at which 95 % of the ideal is left; < or > if no job was on the other side.",
+    ),
+    ("", "wins from", "The grain from which it is faster than the plain loop; < or > if no job was on the other side."),
+    ("", "overhead per key", "What a key costs one worker beside its grain, at the finest job of the row."),
+    ("", "at", "The grain of the finest job of the row, where its overhead was measured."),
+    ("", "contention σ", "The share of the work that only one worker at a time can do, ± its standard error."),
+    ("", "coherency κ", "What each pair of workers costs, ± its standard error."),
+    ("", "residual", "How far the measured points are from the law."),
+    ("", "most workers that help", "The number of workers at which the law is fastest."),
+    ("", "clock", "Warm is a batch in a program that has run one before, cold is a whole process."),
+    ("", "least per value", "The time per value where it is least."),
+    ("", "linear from", "The smallest size from which a value takes nearly as long as at the best one."),
+    ("", "to", "The largest size up to which a value takes nearly as long as at the best one."),
+    ("", "most", "How many times as long a value takes where it takes most, and at which size."),
+    ("", "more win from", "The share asleep from which more workers than CPUs are clearly faster."),
+    ("", "workers", "How many workers it had."),
+    ("", "÷ the least", "The warm slow-down over the least that the neighbour can cost."),
+    (
         INSIDE,
         "× sequential",
         "How many times faster a warm batch is than that of the plain loop, with a 95 % interval in brackets.",
@@ -58,12 +84,17 @@ const COLUMNS: [(&str, &str, &str); 44] = [
         "The most memory that a process held, in sizes of the output; ≥ if it was gone after a few looks.",
     ),
     (USED, "threads", "The most threads that were seen at once; ≥ if the process was gone after a few looks."),
+    (LINEAR, "at", "The size at which a value takes least."),
+    (NEIGHBOUR, "warm", "How many times as long a warm batch takes beside the neighbour, with a 95 % interval."),
+    (NEIGHBOUR, "cold", "How many times as long a whole process takes beside the neighbour, with a 95 % interval."),
 ];
 
 const INSIDE: &str = "Inside one process";
 const ALLOCATORS: &str = "Allocators";
 const PORTING: &str = "From Python to Rust";
 const USED: &str = "What each row used";
+const LINEAR: &str = "Where the time per value is nearly the same";
+const NEIGHBOUR: &str = "How many times as long the job takes";
 
 /// How keys may differ: what heads a column of a sweep over skews.
 const SKEWS: [&str; 4] = ["uniform", "zipf", "one-huge", "one-huge-last"];
@@ -71,8 +102,9 @@ const SKEWS: [&str; 4] = ["uniform", "zipf", "one-huge", "one-huge-last"];
 /// What a figure in the column `head` of a table is. `question` is what the table asks, if each of its columns is a job.
 /// Nothing if this column is not known.
 pub(super) fn meaning(section: &str, question: &str, head: &str) -> Option<String> {
-    let of = |wanted: &str| COLUMNS.iter().find(|(section, known, _)| *section == wanted && *known == head);
-    match of(section).or_else(|| of("")) {
+    let is_here = |of: &str| !of.is_empty() && (section == of || question.starts_with(of));
+    let here = COLUMNS.iter().find(|(of, known, _)| is_here(of) && *known == head);
+    match here.or_else(|| COLUMNS.iter().find(|(of, known, _)| of.is_empty() && *known == head)) {
         Some((_, _, means)) => Some((*means).to_owned()),
         None if is_job(head) => Some(format!("At the job {head}. {question}")),
         None => None,
@@ -124,6 +156,7 @@ mod tests {
             assert!(!again, "{section}: {head}");
         }
         assert_ne!(meaning(INSIDE, "", "× sequential"), meaning("", "", "× sequential"));
+        assert_ne!(meaning("", "How many times as long the job takes with 2", "warm"), meaning("", "", "warm"));
         assert_eq!(meaning("", "Warm: time.", "8 kB").unwrap(), "At the job 8 kB. Warm: time.");
     }
 }

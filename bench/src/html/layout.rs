@@ -72,7 +72,7 @@ pub(super) fn content(page: &Page) -> Markup {
     let notes: Vec<Content> = page.notes.iter().flat_map(|note| paragraphs(note)).collect();
     let has_warnings = !run.warnings.is_empty() || !notes.is_empty() || sweeps.iter().any(|it| !it.warnings.is_empty());
     html! {
-        a.skip href="#main" { "Skip to the figures" }
+        a.skip href="#main" { "Skip to the results" }
         header {
             p.kicker { "A run of fanout. " code { "compare report" } " makes this page again from the files beside it." }
             h1 { (page.title) }
@@ -81,7 +81,7 @@ pub(super) fn content(page: &Page) -> Markup {
         nav aria-label="Sections of this page" {
             ul {
                 @if has_warnings { li { a href="#warnings" { "Warnings" } } }
-                li { a href="#strategies" { "Figures" } }
+                li { a href="#results" { "Results" } }
                 @if !page.figures.is_empty() { li { a href="#pictures" { "Pictures" } } }
                 @for section in &tables { li { a href={ "#" (anchor("", &section.heading.text)) } { (section.heading.text) } } }
                 @for sweep in &sweeps { li { a href={ "#sweep-" (sweep.name) } { "Sweep: " (sweep.name) } } }
@@ -96,9 +96,9 @@ pub(super) fn content(page: &Page) -> Markup {
         }
         main id="main" tabindex="-1" {
             @if has_warnings { (warnings(&run, &notes, &sweeps)) }
-            section aria-labelledby="strategies" {
-                h2 id="strategies" { "Figures" }
-                (blocks(&run, &run.sections[0], "strategies"))
+            section aria-labelledby="results" {
+                h2 id="results" { "Results" }
+                (blocks(&run, &run.sections[0], "results"))
             }
             @if !page.figures.is_empty() { (self::pictures(&page.figures)) }
             @for section in &tables { (self::section(&run, section, 2)) }
@@ -129,6 +129,7 @@ fn part(name: &str, readme: &str, place: Place) -> Part {
             Block::Warning(content) => part.warnings.push(warning(content)),
             // The page is another file, and says so itself.
             Block::Paragraph(content) if content.text.starts_with("Made by compare from") => {}
+            Block::Picture => {}
             block => part.sections.last_mut().expect("there is a first").blocks.push(block),
         }
     }
@@ -230,10 +231,12 @@ fn sweep(part: &Part) -> Markup {
     }
 }
 
-/// What stands in a section. Where it has several tables, the paragraph above each is its caption; else the heading is.
+/// What stands in a section. Where it has several tables, or no heading, the paragraph above each is its caption; else the
+/// heading is.
 fn blocks(part: &Part, section: &Section, id: &str) -> Markup {
     let tables = section.blocks.iter().filter(|block| matches!(block, Block::Table(_))).count();
-    let is_caption = |index: usize| tables > 1 && matches!(section.blocks.get(index + 1), Some(Block::Table(_)));
+    let asks = tables > 1 || section.heading.text.is_empty();
+    let is_caption = |index: usize| asks && matches!(section.blocks.get(index + 1), Some(Block::Table(_)));
     let heading = if section.heading.text.is_empty() { &part.title } else { &section.heading };
     html! {
         @for (index, block) in section.blocks.iter().enumerate() {
@@ -241,12 +244,13 @@ fn blocks(part: &Part, section: &Section, id: &str) -> Markup {
                 Block::Table(table) => {
                     @let above = index.checked_sub(1).and_then(|above| section.blocks.get(above));
                     @let (caption, is_heading) = match above {
-                        Some(Block::Paragraph(paragraph)) if tables > 1 => (paragraph, false),
+                        Some(Block::Paragraph(paragraph)) if asks => (paragraph, false),
                         _ => (heading, true),
                     };
                     @let id = format!("{id}-table-{index}");
                     (table::render(table, &About { id: &id, section: &section.heading.text, caption, is_heading }))
                 }
+                Block::Picture => {}
                 Block::Paragraph(_) if is_caption(index) => {}
                 Block::Paragraph(content) => p { (content.html) },
                 Block::Heading { content, .. } => h4 { (content.html) },

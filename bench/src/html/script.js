@@ -43,14 +43,15 @@
     if (now) head.setAttribute("aria-sort", now);
     const column = head.cellIndex;
     const isNumber = head.classList.contains("number");
-    const key = (row) => (isNumber ? parseFloat(row.cells[column].dataset.value ?? "NaN") : row.cells[column].textContent);
+    const text = (row) => row.cells[column].textContent;
+    const number = (row) => (isNumber ? parseFloat(row.cells[column].dataset.value ?? "NaN") : NaN);
     const sign = now === "descending" ? -1 : 1;
     const order = (a, b) => {
       if (!now) return a.dataset.place - b.dataset.place;
-      const [x, y] = [key(a), key(b)];
-      if (!isNumber) return sign * x.localeCompare(y, "en", { numeric: true });
-      // What has no number comes last, whichever way the others go.
-      return Number.isNaN(x) - Number.isNaN(y) || (Number.isNaN(x) ? 0 : sign * (x - y));
+      const [x, y] = [number(a), number(b)];
+      // Among numbers, what has none comes last, whichever way the others go.
+      if (Number.isNaN(x) !== Number.isNaN(y)) return Number.isNaN(x) - Number.isNaN(y);
+      return sign * (Number.isNaN(x) ? text(a).localeCompare(text(b), "en", { numeric: true }) : x - y);
     };
     table.tBodies[0].append(...[...table.tBodies[0].rows].sort(order));
   }

@@ -6,6 +6,7 @@
 //!     machine.json    the machine and the build
 //!     samples.jsonl   one line per sample, appended when it is there
 //!     README.md       the tables
+//!     report.html     the same as a page for a browser
 //! ```
 //!
 //! A line of `samples.jsonl` is whole or does not count: a run that was killed has lost the sample in flight and nothing else.

@@ -28,7 +28,12 @@ pub(crate) fn tools() -> Option<Tools> {
         .expect("the script names it");
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let axe = std::fs::read_to_string(root.join("target/tools").join(version).join("axe.min.js"));
-    let is_there = |program: &str| match Command::new(program).arg("--version").stdout(Stdio::null()).status() {
+    let is_there = |program: &str| match Command::new(program)
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+    {
         Ok(status) => status.success(),
         Err(error) => {
             assert_eq!(error.kind(), io::ErrorKind::NotFound, "{program}: {error}");
@@ -59,7 +64,8 @@ pub(crate) struct Driver {
 impl Driver {
     pub(crate) fn start() -> Driver {
         let mut command = Command::new("chromedriver");
-        let mut child = command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child =
+            command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
         let port = lines.find_map(|line| Some(line.split_once("started successfully on port ")?.1.to_owned()));
         // Nobody may make it wait by not reading what it says later.
@@ -84,7 +90,7 @@ pub(crate) struct Browser {
     screenshots: Arc<PathBuf>,
 }
 
-const FLAGS: [&str; 8] = [
+const FLAGS: [&str; 9] = [
     "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
@@ -93,6 +99,8 @@ const FLAGS: [&str; 8] = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    // Telephones have none that take room.
+    "--hide-scrollbars",
 ];
 
 impl Browser {
