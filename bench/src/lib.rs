@@ -5,7 +5,7 @@
 //! - [`entrants`]: who takes part, and how it is built.
 //! - [`sampling`]: taking samples.
 //! - [`run`]: the files of a run. Everything below reads those, and what the notebook's programs are to be compared with.
-//! - [`numbers`]: medians, intervals, ranks.
+//! - [`numbers`]: medians, intervals, ranks, and what each sweep says.
 //! - [`text`]: what people read.
 //! - [`picture`]: what people look at.
 //! - [`html`]: the same as a page for a browser.

@@ -119,42 +119,40 @@ impl Grain {
 
     /// `grain-warm` and `grain-cold`.
     pub fn figures(&self) -> Vec<curves::Figure> {
-        let clocks: [(_, _, fn(&Row) -> &Line, _); 2] = [
-            (
-                "grain-warm",
-                "Efficiency over grain, warm",
-                |row| &row.warm,
-                "A batch in a program that has run one before.",
-            ),
-            (
+        [Clock::Warm, Clock::Cold].into_iter().filter_map(|clock| self.figure(clock)).collect()
+    }
+
+    fn figure(&self, clock: Clock) -> Option<curves::Figure> {
+        let (name, title, says) = match clock {
+            Clock::Warm => {
+                ("grain-warm", "Efficiency over grain, warm", "A batch in a program that has run one before.")
+            }
+            Clock::Cold => (
                 "grain-cold",
                 "Efficiency over grain, cold",
-                |row| &row.cold,
                 "A whole process: loading, starting workers, one batch, freeing its outputs and stopping count.",
             ),
-        ];
-        let figure = |(name, title, line, clock): (&str, &str, fn(&Row) -> &Line, &str)| {
-            let lines: Vec<Curve> = self.rows.iter().filter_map(|row| curve(row, line(row))).collect();
-            let stands_out = least(&self.rows, |row| line(row).half.grain()).map(|(row, grain)| {
-                format!(" The smallest grain with half of the ideal is that of {}, {}.", row.name, in_words(grain))
-            });
-            let caption = format!(
-                "How much of the ideal throughput of {} workers is left (up) when keys take less time (to the left). Each line is \
-                 a strategy, with 95 % intervals. {clock}{}",
-                self.workers,
-                stands_out.unwrap_or_default()
-            );
-            let drawing = Drawing::Curves(Curves {
-                x: axis("grain: time of a key in sequential", Unit::Seconds, true),
-                y: axis("efficiency", Unit::Share, false),
-                lines,
-                marks: self.marks(),
-            });
-            curves::Figure { name: name.to_owned(), title: title.to_owned(), caption, drawing }
         };
-        let has_lines =
-            |figure: &curves::Figure| matches!(&figure.drawing, Drawing::Curves(it) if !it.lines.is_empty());
-        clocks.into_iter().map(figure).filter(has_lines).collect()
+        let lines: Vec<Curve> = self.rows.iter().filter_map(|row| curve(row, row.by(clock))).collect();
+        if lines.is_empty() {
+            return None;
+        }
+        let stands_out = least(&self.rows, |row| row.by(clock).half.grain()).map(|(row, grain)| {
+            format!(" The smallest grain with half of the ideal is that of {}, {}.", row.name, in_words(grain))
+        });
+        let caption = format!(
+            "How much of the ideal throughput of {} workers is left (up) when keys take less time (to the left). Each line is a \
+             strategy, with 95 % intervals. {says}{}",
+            self.workers,
+            stands_out.unwrap_or_default()
+        );
+        let drawing = Drawing::Curves(Curves {
+            x: axis("grain: time of a key in sequential", Unit::Seconds, true),
+            y: axis("efficiency", Unit::Share, false),
+            lines,
+            marks: self.marks(),
+        });
+        Some(curves::Figure { name: name.to_owned(), title: title.to_owned(), caption, drawing })
     }
 
     /// What efficiencies are compared with.
@@ -168,6 +166,16 @@ impl Grain {
             }
         };
         ideal.into_iter().chain(half).collect()
+    }
+}
+
+impl Row {
+    /// The line of this clock.
+    pub fn by(&self, clock: Clock) -> &Line {
+        match clock {
+            Clock::Warm => &self.warm,
+            Clock::Cold => &self.cold,
+        }
     }
 }
 

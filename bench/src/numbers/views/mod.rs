@@ -188,7 +188,7 @@ fn bars(rows: impl Iterator<Item = (String, Ratio)>) -> Vec<Bar> {
 }
 
 /// The row with the least of something that it may not have.
-fn least<'a, R>(rows: &'a [R], of: impl Fn(&R) -> Option<f64>) -> Option<(&'a R, f64)> {
+fn least<R>(rows: &[R], of: impl Fn(&R) -> Option<f64>) -> Option<(&R, f64)> {
     let known = rows.iter().filter_map(|row| Some((row, of(row)?)));
     known.min_by(|a, b| a.1.total_cmp(&b.1))
 }

@@ -1,5 +1,6 @@
 //! How small keys may be.
 
+use crate::numbers::views::Clock;
 use crate::numbers::views::grain::{Bound, Grain, Line, Row};
 use crate::text::number;
 use crate::text::or_nothing;
@@ -31,8 +32,8 @@ pub(super) fn tables(view: &Grain) -> String {
          strategy beats `sequential`.\n\n{}\nCold: the same for a whole process.\n\n{}\n{}{}",
         by_strategy(&titles, &warm),
         by_strategy(&titles[..3], &cold),
-        efficiencies(view, "Warm", |row| &row.warm),
-        efficiencies(view, "Cold", |row| &row.cold),
+        efficiencies(view, "Warm", Clock::Warm),
+        efficiencies(view, "Cold", Clock::Cold),
         workers = view.workers
     )
 }
@@ -61,11 +62,11 @@ fn overhead(row: &Row) -> [String; 2] {
 const COLUMNS: usize = 9;
 
 /// The efficiency at each job, or at every second or third if they are many.
-fn efficiencies(view: &Grain, clock: &str, line: fn(&Row) -> &Line) -> String {
+fn efficiencies(view: &Grain, name: &str, clock: Clock) -> String {
     let step = view.grains.len().div_ceil(COLUMNS).max(1);
     let grains: Vec<f64> = view.grains.iter().copied().step_by(step).collect();
     let cell = |own: &Row, grain: f64| {
-        let at = line(own).points.iter().find(|at| at.grain == grain);
+        let at = own.by(clock).points.iter().find(|at| at.grain == grain);
         or_nothing(at, |at| number::whole_percent(at.efficiency.value))
     };
     let rows = view.rows.iter().map(|own| row(&own.name, grains.iter().map(|grain| cell(own, *grain))));
@@ -75,5 +76,5 @@ fn efficiencies(view: &Grain, clock: &str, line: fn(&Row) -> &Line) -> String {
         2 => ", at every second job".to_owned(),
         step => format!(", at one job of {step}"),
     };
-    format!("{clock}: efficiency over grain{which}.\n\n{}\n", by_strategy(&titles, &rows.collect::<Vec<_>>()))
+    format!("{name}: efficiency over grain{which}.\n\n{}\n", by_strategy(&titles, &rows.collect::<Vec<_>>()))
 }

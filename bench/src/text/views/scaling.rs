@@ -17,11 +17,14 @@ pub(super) fn tables(view: &Scaling) -> String {
     view.parts.iter().map(|part| tables_of(part, view.cpus)).collect()
 }
 
+/// What a table shows of a strategy with a number of workers.
+type Cell<'a> = &'a dyn Fn(&At) -> String;
+
 fn tables_of(part: &Part, of_machine: u64) -> String {
     let factor = |ratio: Ratio| number::factor(ratio.value);
     let share = |ratio: Ratio| number::whole_percent(ratio.value);
     let workload = &part.workload;
-    let questions: [(String, &dyn Fn(&At) -> String); 3] = [
+    let questions: [(String, Cell<'_>); 3] = [
         (format!("`{workload}`: how many times faster than the same strategy with one worker."), &|at| {
             or_nothing(at.speed_up, factor)
         }),
@@ -29,7 +32,7 @@ fn tables_of(part: &Part, of_machine: u64) -> String {
         (format!("`{workload}`: efficiency on {}.", cpus(of_machine)), &|at| or_nothing(at.efficiency, share)),
     ];
     let titles: Vec<String> = part.workers.iter().map(usize::to_string).collect();
-    let table = |(question, cell): &(String, &dyn Fn(&At) -> String)| {
+    let table = |(question, cell): &(String, Cell<'_>)| {
         let at = |own: &Row, workers: usize| or_nothing(own.points.iter().find(|at| at.workers == workers), cell);
         let rows = part.rows.iter().map(|own| row(&own.name, part.workers.iter().map(|workers| at(own, *workers))));
         format!("{question}\n\n{}\n", by_strategy(&titles, &rows.collect::<Vec<_>>()))
