@@ -14,6 +14,7 @@
 //! Tables are a pure function of the files of a run: remaking them gives the same bytes.
 #![warn(clippy::print_stdout, clippy::print_stderr, reason = "they panic once nobody reads; see process/tell.rs")]
 
+pub mod advice;
 pub mod entrants;
 pub mod numbers;
 pub mod process;
