@@ -75,6 +75,8 @@ fn run(options: &Options) -> Result<Report, String> {
         workload: workload.to_owned(),
         keys: parameters.keys,
         count: parameters.count,
+        values: None,
+        bytes_per_key: None,
         skew: harness::skew_name(parameters.skew).to_owned(),
         rng: harness::rng_name(parameters.rng).to_owned(),
         seed: parameters.seed,

@@ -73,8 +73,8 @@ impl Job {
             rng: rng_name(parameters.rng).to_owned(),
             seed: parameters.seed,
             workers: options.workers()?.get(),
-            values: 0,
-            output_bytes: INDEX_BYTES,
+            values: options.values(),
+            output_bytes: options.bytes_per_key(),
             neighbour: false,
         })
     }
@@ -113,7 +113,30 @@ impl Job {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        job: JobOptions,
+    }
+
+    #[test]
+    fn what_the_flags_ask_for_is_the_job() {
+        let asked = |flags: &str| {
+            let flags = Flags::try_parse_from(std::iter::once("flags").chain(flags.split_whitespace())).unwrap();
+            Job::asked_for(&flags.job)
+        };
+        let flags = "--workload wait --keys 10 --count 7 --skew zipf --rng mt19937 --seed 3 --workers 2";
+        let job = asked(flags).unwrap();
+        assert_eq!((job.values, job.output_bytes), (0, 8));
+        for flags in [flags.to_owned(), format!("{flags} --values 70 --output-bytes 800")] {
+            assert_eq!(asked(&flags).unwrap().flags().join(" "), flags);
+        }
+        assert_eq!(asked("--workload sum --values 5").unwrap_err(), "--values needs --workload wait");
+    }
 
     #[test]
     fn every_flag_is_spelled_out() {

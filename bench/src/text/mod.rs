@@ -43,6 +43,9 @@ pub fn title(plan: &Plan) -> String {
     };
     if job.workload == "wait" && !plan.has_several_jobs() {
         title += " µs";
+        if job.values > 0 {
+            let _ = write!(title, " after {} values", number::grouped(job.values));
+        }
     }
     if job.skew != "uniform" {
         let _ = write!(title, ", {}", job.skew);

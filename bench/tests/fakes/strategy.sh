@@ -14,7 +14,7 @@ while [ $# -gt 0 ]; do
     case $1 in
     --digest) digest="\"$bits\"" ;;
     --expect) expect=$2 digest="\"$bits\"" && shift ;;
-    --repeat) runs=$2 && shift ;;
+    --repeat) runs=$2 && shift ;; --values | --output-bytes) [ "$workload" = wait ] && shift ;;
     --fault) [ "$name" != deaf ] && fault=${2#*:} && shift ;;
     --deadline) [ "$name" != twice ] && shift || exit 2 ;;
     --format) timed=no && shift ;;

@@ -32,7 +32,7 @@ Exit status: 0 all keys came back whole; 1 some did not, or the strategy could n
 /// What is to be run: the flags of every strategy, and of every program that starts strategies.
 #[derive(Debug, Clone, Args)]
 pub struct JobOptions {
-    /// What one key is: `fill` makes its products, `sum` adds them, `wait` sleeps for COUNT microseconds
+    /// What one key is: `fill` makes its products, `sum` adds them, `wait` sleeps COUNT microseconds
     #[arg(long, value_enum, default_value_t)]
     pub(crate) workload: WorkloadName,
 
@@ -44,7 +44,15 @@ pub struct JobOptions {
     #[arg(long, value_parser = whole::<u64>, allow_negative_numbers = true)]
     pub(crate) count: Option<u64>,
 
-    /// How KEYS × COUNT is shared out between keys
+    /// Products that a key of `wait` adds before it sleeps, on average [default: 0]
+    #[arg(long, value_parser = whole::<u64>, allow_negative_numbers = true)]
+    values: Option<u64>,
+
+    /// The size of a key's output in `wait`: a multiple of 8 from 8 up [default: 8]
+    #[arg(long, value_name = "BYTES", value_parser = words, allow_negative_numbers = true)]
+    output_bytes: Option<u64>,
+
+    /// How KEYS × COUNT, and KEYS × VALUES, is shared out between keys
     #[arg(long, value_enum, default_value_t = Named(Skew::Uniform))]
     skew: Named<Skew>,
 
@@ -220,10 +228,50 @@ impl JobOptions {
     ///
     /// Which flags are out of range, in one line.
     pub fn job(&self) -> Result<Job, String> {
+        let job = self.common()?;
+        match self.workload {
+            WorkloadName::Wait => self.waiting(job.clone()).map(drop)?,
+            WorkloadName::Fill | WorkloadName::Sum => {
+                let own = [("--values", self.values), ("--output-bytes", self.output_bytes)];
+                if let Some((flag, _)) = own.iter().find(|(_, asked)| asked.is_some()) {
+                    return Err(format!("{flag} needs --workload wait"));
+                }
+            }
+        }
+        Ok(job)
+    }
+
+    /// What all workloads have.
+    fn common(&self) -> Result<Job, String> {
         let (Named(skew), Named(rng)) = (self.skew, self.rng);
         let count = self.count.unwrap_or(self.workload.default_count());
         let parameters = Parameters { keys: self.keys, count, skew, rng, seed: self.seed };
         Job::new(parameters).map_err(|error| format!("--keys and --count are out of range: {error}"))
+    }
+
+    /// `wait` with these keys asleep.
+    pub(crate) fn waiting(&self, asleep: Job) -> Result<Wait, String> {
+        let wait = Wait::new(asleep, self.values(), self.bytes_per_key());
+        wait.map_err(|error| format!("--keys and --values are out of range: {error}"))
+    }
+
+    /// Products that a key of `wait` adds before it sleeps, on average.
+    pub fn values(&self) -> u64 {
+        self.values.unwrap_or(0)
+    }
+
+    /// The size of a key's output in `wait`.
+    pub fn bytes_per_key(&self) -> u64 {
+        self.output_bytes.unwrap_or(size_of::<u64>() as u64)
+    }
+
+    /// The flags that the size of all outputs follows from.
+    pub(crate) fn sized_by(&self) -> &'static str {
+        match self.workload {
+            WorkloadName::Fill => "--keys and --count",
+            WorkloadName::Sum => "--keys",
+            WorkloadName::Wait => "--keys and --output-bytes",
+        }
     }
 
     /// Refuses outputs that are more than the memory there is now, before anything starts. What a strategy's workers hold
@@ -235,9 +283,9 @@ impl JobOptions {
     pub fn fits(&self) -> Result<(), String> {
         let job = self.job()?;
         let fits = match self.workload {
-            WorkloadName::Fill => memory::check(&Fill(job), 0),
-            WorkloadName::Sum => memory::check(&Sum(job), 0),
-            WorkloadName::Wait => memory::check(&Wait(job), 0),
+            WorkloadName::Fill => memory::check(&Fill(job), 0, self.sized_by()),
+            WorkloadName::Sum => memory::check(&Sum(job), 0, self.sized_by()),
+            WorkloadName::Wait => memory::check(&self.waiting(job)?, 0, self.sized_by()),
         };
         fits.map_err(|error| error.to_string())
     }
@@ -315,6 +363,12 @@ impl Limits for u64 {
 
 impl Limits for usize {
     const LARGEST: u64 = usize::MAX as u64;
+}
+
+/// A size in bytes of whole words.
+fn words(text: &str) -> Result<u64, String> {
+    let is_whole = |bytes: &u64| *bytes > 0 && bytes.is_multiple_of(size_of::<u64>() as u64);
+    text.parse().ok().filter(is_whole).ok_or_else(|| "expected a multiple of 8 from 8 up".into())
 }
 
 fn workers(text: &str) -> Result<NonZeroUsize, String> {

@@ -49,6 +49,7 @@ macro_rules! laws {
         $crate::tests! {
             laws, $strategy, $balances:
             agrees_with_a_plain_loop,
+            agrees_where_keys_compute_and_sleep,
             keeps_key_order_when_late_keys_are_cheap,
             runs_batch_after_batch,
             runs_on_another_thread_than_it_was_started_on,
@@ -116,16 +117,29 @@ pub fn agrees_with_a_plain_loop<S: Subject>(binary: &Binary) {
                 agrees(&mut strategy, Fill(Job::new(job).unwrap()));
             }
             agrees(&mut strategy, Sum(job(keys, 5, skew)));
-            agrees(&mut strategy, Wait(job(keys, 1, skew)));
+            agrees(&mut strategy, Wait::from(job(keys, 1, skew)));
         }
     }
+}
+
+/// Keys that compute, sleep, and give a small output or one that is sent in pieces; the program gives the same.
+pub fn agrees_where_keys_compute_and_sleep<S: Subject>(binary: &Binary) {
+    let wait = |bytes| Wait::new(job(20, 100, Skew::Zipf), 1_000, bytes).unwrap();
+    let mut strategy = binary.start::<S>(WORKERS);
+    for bytes in [8, 80, worker::PIECE as u64 + 8] {
+        agrees(&mut strategy, wait(bytes));
+    }
+    let flags = "--workload wait --keys 20 --count 100 --skew zipf --values 1000 --output-bytes 80";
+    let report = json(&binary.run(&format!("{flags} --format json --digest")));
+    assert_eq!(report["digest"], digest(&wait(80), &plain_loop(&wait(80))));
+    assert_eq!(report["output_bytes"], 1_600);
 }
 
 /// The first key is the largest, so that every other is done before it.
 pub fn keeps_key_order_when_late_keys_are_cheap<S: Subject>(binary: &Binary) {
     let mut strategy = binary.start::<S>(WORKERS);
     agrees(&mut strategy, Fill(job(40, 20_000, Skew::OneHuge)));
-    agrees(&mut strategy, Wait(job(40, 2_000, Skew::OneHuge)));
+    agrees(&mut strategy, Wait::from(job(40, 2_000, Skew::OneHuge)));
 }
 
 /// What was started once runs any number of batches, of several workloads.

@@ -10,10 +10,12 @@ use sysinfo::{MemoryRefreshKind, ProcessRefreshKind, ProcessesToUpdate, RefreshK
 /// The outputs would not fit.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the outputs of --keys and --count need {} of memory{}, but only {} are available",
+    "the outputs of {flags} need {} of memory{}, but only {} are available",
     Size(*.needed), Copies(*.copies), Size(*.available)
 )]
 pub(crate) struct TooLarge {
+    /// What their size follows from.
+    flags: &'static str,
     needed: u128,
     /// How much of that is for what worker processes hold.
     copies: u128,
@@ -21,18 +23,19 @@ pub(crate) struct TooLarge {
 }
 
 /// Refuses a workload whose outputs, and the slots that they come back in, are more than the memory that can be had.
-/// Each of the `processes` that expand keys outside this one has a copy of the output that it sends.
-pub(crate) fn check<W: Verifiable>(workload: &W, processes: usize) -> Result<(), TooLarge> {
-    fits(workload, processes, available())
+/// Each of the `processes` that expand keys outside this one has a copy of the output that it sends. `flags` is what their
+/// size follows from.
+pub(crate) fn check<W: Verifiable>(workload: &W, processes: usize, flags: &'static str) -> Result<(), TooLarge> {
+    fits(workload, processes, flags, available())
 }
 
-fn fits<W: Verifiable>(workload: &W, processes: usize, available: u128) -> Result<(), TooLarge> {
+fn fits<W: Verifiable>(workload: &W, processes: usize, flags: &'static str, available: u128) -> Result<(), TooLarge> {
     let slots = workload.keys() as u128 * size_of::<Outcome<<W as Workload>::Output>>() as u128;
     let here = workload.total_size() + slots;
     // Keys are looked at one by one only where it matters.
     let copies = if processes == 0 || here > available { 0 } else { largest(workload, processes) };
     let needed = here + copies;
-    if needed > available { Err(TooLarge { needed, copies, available }) } else { Ok(()) }
+    if needed > available { Err(TooLarge { flags, needed, copies, available }) } else { Ok(()) }
 }
 
 /// The bytes of the largest outputs, as many as there are processes: they may all be sent at once.
@@ -93,7 +96,7 @@ impl fmt::Display for Size {
 
 #[cfg(test)]
 mod tests {
-    use kernel::{Fill, Skew};
+    use kernel::{Fill, Skew, Wait};
 
     use super::*;
     use crate::laws::job;
@@ -129,16 +132,24 @@ mod tests {
         for (processes, copies) in [(0, 0), (1, sizes[0]), (2, sizes[0] + sizes[1]), (5, whole), (9, whole)] {
             assert_eq!(largest(&fill, processes), copies, "{processes} processes");
         }
-        assert!(fits(&fill, 0, whole + 1_000).is_ok());
-        assert!(fits(&fill, 5, 2 * whole + 1_000).is_ok());
-        let told = fits(&fill, 1, whole + 1_000).unwrap_err().to_string();
+        let flags = "--keys and --count";
+        assert!(fits(&fill, 0, flags, whole + 1_000).is_ok());
+        assert!(fits(&fill, 5, flags, 2 * whole + 1_000).is_ok());
+        let told = fits(&fill, 1, flags, whole + 1_000).unwrap_err().to_string();
         let expected = "the outputs of --keys and --count need 60.0 MB of memory (20.0 MB of it in the worker \
                         processes), but only 40.0 MB are available";
         assert_eq!(told, expected);
-        let told = fits(&fill, 1, 1_000).unwrap_err().to_string();
+        let told = fits(&fill, 1, flags, 1_000).unwrap_err().to_string();
         assert!(
             told.starts_with("the outputs of --keys and --count need 40.0 MB of memory, but only 1.0 kB are"),
             "{told}"
         );
+    }
+
+    #[test]
+    fn what_a_key_of_wait_gives_is_counted() {
+        let wait = Wait::new(job(1_000, 1, Skew::OneHuge), 0, 8_000).unwrap();
+        assert_eq!((wait.total_size(), largest(&wait, 3)), (8_000_000, 24_000));
+        assert!(fits(&wait, 3, "", 8_100_000).is_ok() && fits(&wait, 3, "", 8_020_000).is_err());
     }
 }

@@ -17,6 +17,12 @@ pub struct Report {
     pub keys: usize,
     /// Values per key, on average; of `wait`, microseconds.
     pub count: u64,
+    /// Products that a key of `wait` added before it slept, on average. Nothing for other workloads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<u64>,
+    /// The bytes that a key of `wait` gave. Nothing for other workloads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes_per_key: Option<u64>,
     /// How KEYS × COUNT was shared out between keys.
     pub skew: String,
     /// The generator.
@@ -62,7 +68,11 @@ pub(crate) const PROFILE: &str = if cfg!(debug_assertions) { "debug" } else { "r
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Report { strategy, workload, keys, count, skew, rng, seed, workers, .. } = self;
-        writeln!(f, "{strategy}: {workload}, {keys} keys × {count}, {skew}, {rng}, seed {seed}, {workers} workers")?;
+        write!(f, "{strategy}: {workload}, {keys} keys × {count}, ")?;
+        if let Some(values) = self.values.filter(|values| *values > 0) {
+            write!(f, "{values} values, ")?;
+        }
+        writeln!(f, "{skew}, {rng}, seed {seed}, {workers} workers")?;
         writeln!(f, "  start   {}", Millis(self.start_ns))?;
         for (batch, (run, drop)) in self.run_ns.iter().zip(&self.drop_ns).enumerate() {
             let warmth = if batch == 0 { "cold" } else { "warm" };

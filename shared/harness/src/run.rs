@@ -49,6 +49,8 @@ where
         workload: options.job.workload.name().to_owned(),
         keys: parameters.keys,
         count: parameters.count,
+        values: None,
+        bytes_per_key: None,
         skew: skew_name(parameters.skew).to_owned(),
         rng: rng_name(parameters.rng).to_owned(),
         seed: parameters.seed,
@@ -69,7 +71,11 @@ where
         }
         WorkloadName::Fill => run::<S, _>(options, workers, Fill(job), report),
         WorkloadName::Sum => run::<S, _>(options, workers, Sum(job), report),
-        WorkloadName::Wait => run::<S, _>(options, workers, Wait(job), report),
+        WorkloadName::Wait => {
+            let wait = options.job.waiting(job).map_err(|message| Usage::wrong(&message))?;
+            let (values, bytes_per_key) = (Some(wait.values()), Some(wait.bytes_per_key()));
+            run::<S, _>(options, workers, wait, Report { values, bytes_per_key, ..report })
+        }
     }
 }
 
@@ -80,7 +86,7 @@ fn run<S: Runs<W>, W: Verifiable>(
     mut report: Report,
 ) -> Result<ExitCode, Usage> {
     let processes = if S::PROCESSES { workers.get() } else { 0 };
-    memory::check(&workload, processes).map_err(|error| Usage::wrong(&error.to_string()))?;
+    memory::check(&workload, processes, options.job.sized_by()).map_err(|error| Usage::wrong(&error.to_string()))?;
     let name = report.strategy.clone();
     let mut checks = Checks {
         failed: BTreeMap::new(),

@@ -31,8 +31,14 @@ fn prints_the_librarys_digest() {
             "--workload sum --keys 9 --count 10 --skew one-huge --rng mt19937 --seed 7",
             digest(&sum, &plain_loop(&sum)),
         );
-        let wait = Wait(job(r#"{"keys":5,"count":1,"skew":"Uniform","rng":"Xoshiro","seed":42}"#));
+        let asleep = job(r#"{"keys":5,"count":1,"skew":"OneHuge","rng":"Mt19937","seed":42}"#);
+        let wait = Wait::from(asleep.clone());
         check("--workload wait --keys 5 --count 1", digest(&wait, &plain_loop(&wait)));
+        let wait = Wait::new(asleep, 100, 800).unwrap();
+        check(
+            "--workload wait --keys 5 --count 1 --values 100 --output-bytes 800 --skew one-huge --rng mt19937",
+            digest(&wait, &plain_loop(&wait)),
+        );
         check("--keys 0", Digest::new().hex());
 
         let wrong = PROGRAM.run(&format!("--keys 2 --count 2 --expect {}", "0".repeat(32)));
@@ -55,6 +61,35 @@ fn dumps_what_it_digests() {
         }
         assert!(dumped.stdout == expected, "{} bytes of {}", dumped.stdout.len(), expected.len());
         assert!(stderr(&dumped).contains(&digest(&fill, &plain_loop(&fill))), "{dumped:?}");
+    });
+}
+
+/// For each key, it and its output, which are both its index; however much it computes.
+#[test]
+fn a_key_that_waits_gives_its_index() {
+    alone("a_key_that_waits_gives_its_index", || {
+        let expected: Vec<u8> = (0_u64..3).flat_map(|key| [key, key]).flat_map(u64::to_le_bytes).collect();
+        for flags in ["--count 1", "--count 0", "--count 0 --values 1000", "--count 0 --output-bytes 8"] {
+            let dumped = PROGRAM.run(&format!("--workload wait --keys 3 {flags} --dump"));
+            assert!(dumped.status.success() && dumped.stdout == expected, "{flags}: {dumped:?}");
+        }
+        let longer = PROGRAM.run("--workload wait --keys 3 --count 0 --output-bytes 24 --values 9 --dump");
+        assert_eq!(longer.stdout.len(), 3 * (8 + 24));
+    });
+}
+
+/// Else its report would tell of a job that was not run.
+#[test]
+fn a_report_of_keys_that_wait_says_what_they_computed_and_gave() {
+    alone("a_report_of_keys_that_wait_says_what_they_computed_and_gave", || {
+        let report = |flags: &str| {
+            let report = json(&PROGRAM.run(&format!("{flags} --format json")));
+            ["values", "bytes_per_key", "output_bytes"].map(|field| report[field].clone())
+        };
+        let wait = "--workload wait --keys 3 --count 0";
+        assert_eq!(report(&format!("{wait} --values 7 --output-bytes 16")), [7, 16, 48].map(Value::from));
+        assert_eq!(report(wait), [0, 8, 24].map(Value::from));
+        assert_eq!(report("--workload sum --keys 3"), [Value::Null, Value::Null, 24.into()]);
     });
 }
 
@@ -134,6 +169,16 @@ fn refuses_bad_input() {
             ("--keys 1000000000000000 --count 0", "--keys"),
             ("--keys 4294967296 --count 4294967296 --workload sum", "--keys"),
             ("--keys 4294967296 --rng mt19937 --workload wait", "--keys"),
+            ("--values 5", "--values needs --workload wait"),
+            ("--workload sum --values 0", "--values needs --workload wait"),
+            ("--workload sum --output-bytes 8", "--output-bytes needs --workload wait"),
+            ("--workload wait --values -1", "--values"),
+            ("--workload wait --values 18446744073709551615", "--keys and --values"),
+            ("--workload wait --output-bytes 0", "--output-bytes"),
+            ("--workload wait --output-bytes 12", "a multiple of 8 from 8 up"),
+            ("--workload wait --output-bytes -8", "--output-bytes"),
+            ("--workload wait --output-bytes 18446744073709551608", "--keys and --output-bytes"),
+            ("--fault 1:panic --workload wait", "--fault"),
             ("--seed 18446744073709551616", "--seed"),
             ("--workload fil", "'fill'"),
             ("--skew zip", "'zipf'"),

@@ -13,10 +13,10 @@ pub const HUGE_PAGE: usize = 2 << 20;
 /// # Errors
 ///
 /// When there is no memory for it.
-pub fn with_huge_pages(len: usize) -> Result<Vec<f64>, TryReserveError> {
+pub fn with_huge_pages<T>(len: usize) -> Result<Vec<T>, TryReserveError> {
     let mut block = Vec::new();
     block.try_reserve_exact(len)?;
-    if size_of::<f64>() * len >= HUGE_PAGE {
+    if size_of::<T>() * len >= HUGE_PAGE {
         advise(&mut block);
     }
     Ok(block)
@@ -26,12 +26,12 @@ pub fn with_huge_pages(len: usize) -> Result<Vec<f64>, TryReserveError> {
 /// the block is then an ordinary one.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "madvise takes an address")]
-fn advise(block: &mut Vec<f64>) {
+fn advise<T>(block: &mut Vec<T>) {
     use rustix::mm::{Advice, madvise};
 
     let memory = block.spare_capacity_mut();
     let page = rustix::param::page_size();
-    let before = memory.as_ptr().align_offset(page) * size_of::<f64>();
+    let before = memory.as_ptr().cast::<u8>().align_offset(page);
     let length = size_of_val(memory).saturating_sub(before) / page * page;
     let inside = memory.as_mut_ptr().wrapping_byte_add(before);
     // SAFETY: the vector owns these pages, and this advice changes nothing that is in them.
@@ -39,7 +39,7 @@ fn advise(block: &mut Vec<f64>) {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn advise(_: &mut Vec<f64>) {}
+fn advise<T>(_: &mut Vec<T>) {}
 
 #[cfg(test)]
 mod tests {
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn no_memory_is_an_error() {
-        assert!(with_huge_pages(usize::MAX / 32).is_err());
-        assert!(with_huge_pages(usize::MAX).is_err());
+        assert!(with_huge_pages::<f64>(usize::MAX / 32).is_err());
+        assert!(with_huge_pages::<f64>(usize::MAX).is_err());
     }
 }

@@ -61,6 +61,9 @@ pub enum JobError {
         /// The most there may be.
         limit: u64,
     },
+    /// Outputs are words of 64 bits, and one is the least.
+    #[error("outputs of {0} bytes; expected a multiple of 8 from 8 up")]
+    OutputBytes(u64),
 }
 
 /// A job that is known to be in range.

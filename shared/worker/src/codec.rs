@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::mem::MaybeUninit;
 
+use bytemuck::Pod;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -167,24 +168,25 @@ pub enum ReceiveError {
     },
 }
 
-/// Plain f64, as they lie in memory: no serialiser, and on the parent's side no copy but the system's own, straight
+/// Plain numbers, as they lie in memory: no serialiser, and on the parent's side no copy but the system's own, straight
 /// into the block that is kept.
 pub enum Raw {}
 
-impl Codec<Vec<f64>> for Raw {
-    fn send(output: &Vec<f64>, answer: Answer<'_>) -> io::Result<()> {
+impl<T: Pod> Codec<Vec<T>> for Raw {
+    fn send(output: &Vec<T>, answer: Answer<'_>) -> io::Result<()> {
         answer.send(bytemuck::cast_slice(output))
     }
 
-    fn receive(mut body: Body<'_>) -> Result<Vec<f64>, ReceiveError> {
+    fn receive(mut body: Body<'_>) -> Result<Vec<T>, ReceiveError> {
+        const { assert!(size_of::<T>() > 0, "how many values of no size there are is not told by their bytes") };
         let length = body.left() as usize;
-        if !length.is_multiple_of(size_of::<f64>()) {
-            return Err(ReceiveError::Invalid(format!("{length} bytes are no f64s")));
+        if !length.is_multiple_of(size_of::<T>()) {
+            return Err(ReceiveError::Invalid(format!("{length} bytes are no {}s", std::any::type_name::<T>())));
         }
-        let values = length / size_of::<f64>();
+        let values = length / size_of::<T>();
         let mut block = kernel::with_huge_pages(values).map_err(|_| ReceiveError::NoMemory { bytes: length })?;
         body.read(as_bytes(&mut block.spare_capacity_mut()[..values]))?;
-        // SAFETY: `read` initialised them, and every pattern of bits is an f64.
+        // SAFETY: `read` initialised them, and every pattern of bits is a value of a `Pod`.
         #[expect(unsafe_code, reason = "the values were read into spare capacity, not zeroed first")]
         unsafe {
             block.set_len(values);
@@ -194,7 +196,7 @@ impl Codec<Vec<f64>> for Raw {
 }
 
 /// Memory for values as memory for their bytes.
-fn as_bytes(values: &mut [MaybeUninit<f64>]) -> &mut [MaybeUninit<u8>] {
+fn as_bytes<T>(values: &mut [MaybeUninit<T>]) -> &mut [MaybeUninit<u8>] {
     let (start, length) = (values.as_mut_ptr(), size_of_val(values));
     // SAFETY: the same memory for the same lifetime; bytes have no alignment, and uninitialised ones are allowed.
     #[expect(unsafe_code, reason = "no safe cast keeps memory uninitialised")]

@@ -1,4 +1,4 @@
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use kernel::{Fill, Sum, Wait, Workload};
 use serde::Serialize;
@@ -129,10 +129,24 @@ impl Portable for Sum {
 
 impl Portable for Wait {
     const NAME: &'static str = "wait";
-    type Codec = Postcard;
+    type Codec = Raw;
 
-    /// A u64 in postcard's variable-length form.
     fn max_bytes(&self, _: usize) -> u64 {
-        10
+        self.bytes_per_key()
+    }
+
+    /// Announced when the key has slept, so that the parent does not wait for the rest of an answer meanwhile.
+    fn send(&self, index: usize, answer: Answer<'_>) -> io::Result<()> {
+        let length = self.bytes_per_key();
+        if length <= PIECE as u64 {
+            // In one message with its head.
+            return Raw::send(&self.expand(index), answer);
+        }
+        let words = self.words(index);
+        let mut pieces = BufWriter::with_capacity(PIECE, answer.announce(length)?);
+        for word in words {
+            pieces.write_all(&word.to_ne_bytes())?;
+        }
+        pieces.flush()
     }
 }

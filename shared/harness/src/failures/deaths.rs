@@ -181,7 +181,7 @@ pub fn p03_a_key_that_ended_two_workers_is_given_up<S: Subject>(binary: &Binary)
 
 /// All have a replacement, and each key is tried once more.
 pub fn p04_all_workers_killed_at_once_lose_no_key<S: Subject>(binary: &Binary) {
-    let wait = || Wait(job(30, 2_000, Skew::Uniform));
+    let wait = || Wait::from(job(30, 2_000, Skew::Uniform));
     let length = length::<S, _>(binary, &Arc::new(wait()));
     clean_after(&binary.context(WORKERS), |strategy: &mut S| {
         killed_at_random(length, <[u32]>::to_vec, || agrees(strategy, wait()));
@@ -202,14 +202,14 @@ pub fn p04_workers_killed_again_and_again_leave_an_outcome_for_every_key<S: Subj
                 }
                 hits
             });
-            let outcomes = strategy.run(&Arc::new(Wait(job(200, 1_000, Skew::Uniform))));
+            let outcomes = strategy.run(&Arc::new(Wait::from(job(200, 1_000, Skew::Uniform))));
             over.store(true, Ordering::Relaxed);
             (outcomes, killer.join().expect("a killer does not panic"))
         });
         assert!(hits > 0 && outcomes.len() == 200);
         for (key, outcome) in outcomes.into_iter().enumerate() {
             match outcome {
-                Ok(output) => assert_eq!(output, key as u64),
+                Ok(output) => assert_eq!(output, [key as u64]),
                 Err(KeyError::Died { exit: Exit::Signal(9), .. } | KeyError::NotStarted(_)) => {}
                 Err(error) => panic!("key {key}: {error}"),
             }

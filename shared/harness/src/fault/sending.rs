@@ -96,7 +96,7 @@ impl Codec<Struck> for StruckCodec {
     }
 
     fn receive(body: Body<'_>) -> Result<Struck, ReceiveError> {
-        let block = Raw::receive(body)?;
+        let block: Vec<f64> = Raw::receive(body)?;
         if block.first().is_some_and(|first| first.to_bits() == PANIC) {
             panic!("a fault where the output is decoded");
         }
