@@ -9,7 +9,7 @@ use levenberg_marquardt::{LeastSquaresProblem, LevenbergMarquardt};
 use nalgebra::{DMatrix, DVector, Dyn, Owned};
 
 use crate::advice::case::Demand;
-use crate::advice::model::{Band, FORMAT, Model, Strategy};
+use crate::advice::model::{Band, FORMAT, Model, Ranges, Strategy};
 use crate::advice::observed::{NoModel, Observations, Observed};
 use crate::advice::schedule::{SCHEDULES, Schedule};
 use crate::advice::traits::Traits;
@@ -44,7 +44,7 @@ const OVERSLEPT: (f64, f64) = (6e-5, 0.05);
 const PARTS: usize = 10;
 
 /// Batches up to so many seconds have a band of errors of their own: short ones are mostly the start of threads, and differ more.
-const BANDS: [f64; 3] = [1e-3, 1e-2, f64::MAX];
+const BANDS: [Option<f64>; 3] = [Some(1e-3), Some(1e-2), None];
 
 /// Fewer errors than this say little of their largest; such a band takes those of all.
 const FEW: usize = 8;
@@ -84,7 +84,7 @@ pub(crate) fn fit(full: &Full, traits: impl Fn(&str) -> Traits) -> Result<Model,
             survives_abort: full.run.survival.get(*name).map(|survival| survival.abort),
             ..traits(name)
         };
-        ((*name).to_owned(), Strategy { errors: fitted.errors(), traits: known, ..fitted.strategy() })
+        ((*name).to_owned(), Strategy { errors: fitted.errors(), traits: known, ..legible(fitted.strategy()) })
     });
     let workers = full.run.plan.job().map_or(1, |job| job.workers);
     Ok(Model {
@@ -93,11 +93,30 @@ pub(crate) fn fit(full: &Full, traits: impl Fn(&str) -> Traits) -> Result<Model,
         cpus,
         workers,
         memory_bytes: machine.memory_bytes,
-        sums,
-        overslept,
-        measured: ranges,
+        sums: sums.into_iter().map(|(values, time)| (values, rounded(time))).collect(),
+        overslept: rounded(overslept),
+        measured: Ranges {
+            grain: (rounded(ranges.grain.0), rounded(ranges.grain.1)),
+            blocking: rounded(ranges.blocking),
+            ..ranges
+        },
         strategies: strategies.collect(),
     })
+}
+
+/// The same with its costs rounded.
+fn legible(strategy: Strategy) -> Strategy {
+    Strategy {
+        start: rounded(strategy.start),
+        start_per_worker: rounded(strategy.start_per_worker),
+        per_key: rounded(strategy.per_key),
+        per_key_in_turn: rounded(strategy.per_key_in_turn),
+        slowdown_computing: rounded(strategy.slowdown_computing),
+        slowdown_output: rounded(strategy.slowdown_output),
+        slowdown_crowded: rounded(strategy.slowdown_crowded),
+        output: strategy.output.iter().map(|(size, cost)| (*size, rounded(*cost))).collect(),
+        ..strategy
+    }
 }
 
 /// How many sizes of outputs were measured.
@@ -228,15 +247,20 @@ impl<'a> Fitted<'a> {
             }));
         }
         let bands = BANDS.iter().scan(0.0, |least, upto| {
-            let of_band: Vec<f64> =
-                errors.iter().filter(|(time, _)| time > least && time <= upto).map(|(_, error)| *error).collect();
-            *least = *upto;
+            let is_in = |time: f64| time > *least && upto.is_none_or(|upto| time <= upto);
+            let of_band: Vec<f64> = errors.iter().filter(|(time, _)| is_in(*time)).map(|(_, error)| *error).collect();
+            *least = upto.unwrap_or(f64::INFINITY);
             let of_all = || errors.iter().map(|(_, error)| *error).collect::<Vec<_>>();
             let cells = of_band.len();
-            Some(Band { upto: *upto, error: quantile(if cells < FEW { of_all() } else { of_band }), cells })
+            Some(Band { upto: *upto, error: rounded(quantile(if cells < FEW { of_all() } else { of_band })), cells })
         });
         bands.collect()
     }
+}
+
+/// With the digits that mean something, so that a file can be read, and is the same again.
+fn rounded(value: f64) -> f64 {
+    format!("{value:.4e}").parse().unwrap_or(value)
 }
 
 /// The value that [`HELD`] of further ones are below, as far as these tell: the next larger one than that share of them, as conformal

@@ -88,8 +88,8 @@ pub struct Strategy {
 /// How far predictions were off that the fit had not seen.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Band {
-    /// For predictions up to so many seconds; the last band has none above it.
-    pub upto: f64,
+    /// For predictions up to so many seconds; the last band has no end.
+    pub upto: Option<f64>,
     /// Nine of ten were off by less than this, as a logarithm.
     pub error: f64,
     /// How many there were.
@@ -167,7 +167,7 @@ impl Strategy {
 
     /// Nine of ten predictions of so many seconds are off by less than this factor's logarithm.
     fn error(&self, seconds: f64) -> f64 {
-        let band = self.errors.iter().find(|band| seconds <= band.upto).or(self.errors.last());
+        let band = self.errors.iter().find(|band| band.upto.is_none_or(|upto| seconds <= upto)).or(self.errors.last());
         band.map_or(f64::INFINITY, |band| band.error)
     }
 }

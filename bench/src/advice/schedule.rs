@@ -47,12 +47,23 @@ pub(crate) struct Cpus {
 }
 
 impl Cpus {
-    /// How fast each of so many computing threads is, beside one that is alone.
-    pub(crate) fn speed(&self, threads: f64) -> f64 {
-        let busy = threads.min(self.count);
-        (self.count / threads).min(1.0) / (1.0 + self.slowdown * (busy - 1.0).max(0.0))
+    /// How fast each of so many threads is that have a CPU, beside one that is alone.
+    pub(crate) fn speed(&self, busy: f64) -> f64 {
+        1.0 / (1.0 + self.slowdown * (busy - 1.0).max(0.0))
+    }
+
+    /// How many threads may have a CPU at a time, and how much of one each has: a quota need not be whole.
+    fn servers(&self) -> (u64, f64) {
+        let whole = self.count.ceil().max(1.0);
+        (whole as u64, self.count / whole)
     }
 }
+
+/// How long a thread has its CPU while others wait for one. Linux gives some milliseconds, by its version and the number of CPUs.
+const TURN: f64 = 3e-3;
+
+/// Bounds the turns that are worked out for one batch; turns become longer where there would be more.
+const MOST_TURNS: f64 = 20_000.0;
 
 /// Seconds from the first key to the last, of equal keys.
 pub(crate) fn of_equal(schedule: Schedule, keys: u64, key: Key, workers: usize, cpus: Cpus) -> f64 {
@@ -67,15 +78,19 @@ pub(crate) fn of_equal(schedule: Schedule, keys: u64, key: Key, workers: usize, 
         return two + (two - one) * (keys - 2 * some) as f64 / some as f64;
     }
     let all = keys as f64 * key.cpu;
-    let workers = (workers as u64).min(keys).max(1);
+    let (servers, share) = cpus.servers();
+    // Equal keys that take turns end as if each had been done when its turn first came.
+    let workers = if schedule == Schedule::PerKey { keys } else { (workers as u64).min(keys).max(1) };
+    let busy = workers.min(servers);
+    let speed = share * cpus.speed(busy as f64);
     match schedule {
-        Schedule::One => all,
-        Schedule::PerKey => all / keys as f64 / cpus.speed(keys as f64),
-        Schedule::Divided => all / workers as f64 / cpus.speed(workers as f64),
-        Schedule::Chunks | Schedule::Greedy => {
-            let last = keys % workers;
-            let last = if last == 0 { 0.0 } else { key.cpu / cpus.speed(last as f64) };
-            (keys / workers) as f64 * key.cpu / cpus.speed(workers as f64) + last
+        Schedule::One => all / share,
+        Schedule::Divided => all / busy as f64 / speed,
+        Schedule::Chunks if workers > servers => all / busy as f64 / speed,
+        Schedule::PerKey | Schedule::Chunks | Schedule::Greedy => {
+            let last = keys % busy;
+            let last = if last == 0 { 0.0 } else { key.cpu / (share * cpus.speed(last as f64)) };
+            (keys / busy) as f64 * key.cpu / speed + last
         }
     }
 }
@@ -85,9 +100,11 @@ pub(crate) fn of_keys(schedule: Schedule, keys: &[Key], workers: usize, cpus: Cp
     let count: u64 = keys.iter().map(|key| key.of).sum();
     let workers = (workers as u64).min(count).max(1);
     match schedule {
-        Schedule::One => keys.iter().map(|key| key.cpu + key.asleep).sum(),
+        Schedule::One => keys.iter().map(|key| key.cpu / cpus.servers().1 + key.asleep).sum(),
         Schedule::Divided if keys.iter().all(|key| key.asleep == 0.0) => {
-            keys.iter().map(|key| key.cpu).sum::<f64>() / workers as f64 / cpus.speed(workers as f64)
+            let (servers, share) = cpus.servers();
+            let busy = workers.min(servers) as f64;
+            keys.iter().map(|key| key.cpu).sum::<f64>() / busy / (share * cpus.speed(busy))
         }
         Schedule::Greedy | Schedule::Divided => simulated(&mut [keys.iter().copied().collect()], workers, cpus),
         Schedule::PerKey => simulated(&mut [keys.iter().copied().collect()], keys.len() as u64, cpus),
@@ -115,24 +132,45 @@ impl Ord for Moment {
     }
 }
 
-/// Lets `workers` take keys from the front of their queues, worker `i` from the queue `i`, or all from the only one there is.
+/// A worker's key.
+#[derive(Clone, Copy, Default)]
+struct Running {
+    /// Seconds of computing that are left.
+    left: f64,
+    /// Seconds asleep after that.
+    asleep: f64,
+}
+
+/// Lets `workers` take keys from the front of their queues, worker `i` from the queue `i`, or all from the only one there is. Those
+/// who compute take turns where there are more of them than CPUs.
 ///
-/// All that compute are equally fast at any time, so how much each has computed since the start is one number, `computed`, and
-/// a key ends when that has grown by its own seconds.
+/// All that have a CPU are equally fast at any time, so how much each has computed since the start is one number, `computed`, and a
+/// turn ends when that has grown by the turn's own seconds.
 fn simulated(queues: &mut [VecDeque<Key>], workers: u64, cpus: Cpus) -> f64 {
+    let whole: f64 = queues.iter().flatten().map(|key| key.cpu).sum();
+    let turn = TURN.max(whole / MOST_TURNS);
+    let (servers, share) = cpus.servers();
     let (mut now, mut computed) = (0.0_f64, 0.0_f64);
     let mut computing: BinaryHeap<Reverse<(Moment, usize)>> = BinaryHeap::new();
     let mut sleeping: BinaryHeap<Reverse<(Moment, usize)>> = BinaryHeap::new();
-    let mut naps = vec![0.0; workers as usize];
+    let mut running = vec![Running::default(); workers as usize];
     let mut free: VecDeque<usize> = (0..workers as usize).collect();
+    let mut ready: VecDeque<usize> = VecDeque::new();
     loop {
         while let Some(worker) = free.pop_front() {
             let of = if queues.len() == 1 { 0 } else { worker };
             let Some(key) = queues[of].pop_front() else { continue };
-            naps[worker] = key.asleep;
-            computing.push(Reverse((Moment(computed + key.cpu), worker)));
+            running[worker] = Running { left: key.cpu, asleep: key.asleep };
+            ready.push_back(worker);
         }
-        let speed = cpus.speed(computing.len().max(1) as f64);
+        while (computing.len() as u64) < servers
+            && let Some(worker) = ready.pop_front()
+        {
+            let this_turn = running[worker].left.min(turn);
+            running[worker].left -= this_turn;
+            computing.push(Reverse((Moment(computed + this_turn), worker)));
+        }
+        let speed = share * cpus.speed(computing.len() as f64);
         let done = computing.peek().map(|Reverse((end, _))| now + (end.0 - computed).max(0.0) / speed);
         let wakes = sleeping.peek().map(|Reverse((end, _))| end.0);
         match (done, wakes) {
@@ -146,10 +184,11 @@ fn simulated(queues: &mut [VecDeque<Key>], workers: u64, cpus: Cpus) -> f64 {
                 now = done.unwrap_or(now);
                 if let Some(Reverse((end, worker))) = computing.pop() {
                     computed = end.0;
-                    if naps[worker] > 0.0 {
-                        sleeping.push(Reverse((Moment(now + naps[worker]), worker)));
-                    } else {
-                        free.push_back(worker);
+                    let Running { left, asleep } = running[worker];
+                    match () {
+                        () if left > 0.0 => ready.push_back(worker),
+                        () if asleep > 0.0 => sleeping.push(Reverse((Moment(now + asleep), worker))),
+                        () => free.push_back(worker),
                     }
                 }
             }
@@ -172,21 +211,21 @@ mod tests {
     fn small_batches_by_hand() {
         let huge_first = keys(&[5.0, 1.0, 1.0, 1.0, 1.0, 1.0]);
         let huge_last = keys(&[1.0, 1.0, 1.0, 1.0, 1.0, 5.0]);
-        let of = |schedule, keys: &[Key]| of_keys(schedule, keys, 2, TWO);
+        let of = |schedule, keys: &[Key]| (of_keys(schedule, keys, 2, TWO) * 1e6).round() / 1e6;
         assert_eq!(of(Schedule::One, &huge_first), 10.0);
         assert_eq!(of(Schedule::Chunks, &huge_first), 7.0);
         assert_eq!(of(Schedule::Greedy, &huge_first), 5.0);
         assert_eq!(of(Schedule::Greedy, &huge_last), 7.0);
         assert_eq!(of(Schedule::Divided, &huge_last), 5.0);
         // Six share two CPUs until five of them have had their second; then the long one is alone.
-        assert_eq!(of(Schedule::PerKey, &huge_last), 3.0 + 4.0);
+        assert!((of(Schedule::PerKey, &huge_last) - 7.0).abs() < 0.02);
     }
 
     #[test]
     fn who_computes_alone_is_faster() {
         let cpus = Cpus { count: 2.0, slowdown: 1.0 };
         // Two threads are as fast as one: two seconds together, then three alone.
-        assert_eq!(of_keys(Schedule::Greedy, &keys(&[1.0, 4.0]), 2, cpus), 5.0);
+        assert_eq!(of_keys(Schedule::Greedy, &keys(&[1.0, 4.0]), 2, cpus).round(), 5.0);
         assert_eq!(of_equal(Schedule::Greedy, 3, keys(&[1.0])[0], 2, cpus), 3.0);
     }
 
@@ -194,10 +233,13 @@ mod tests {
     fn sleepers_leave_the_cpus_to_others() {
         let key = Key { cpu: 1.0, asleep: 3.0, of: 1 };
         assert_eq!(of_equal(Schedule::Greedy, 8, key, 2, TWO), 16.0);
-        assert_eq!(of_equal(Schedule::Greedy, 8, key, 8, TWO), 4.0 + 3.0);
+        assert!((of_equal(Schedule::Greedy, 8, key, 8, TWO) - 7.0).abs() < 0.02);
+        // Keys that are shorter than a turn are done one after the other.
+        let short = Key { cpu: 1e-3, asleep: 3e-3, of: 1 };
+        assert!((of_equal(Schedule::Greedy, 8, short, 8, TWO) - 7e-3).abs() < 1e-9);
         assert_eq!(of_equal(Schedule::One, 8, key, 8, TWO), 32.0);
-        let many = of_equal(Schedule::Greedy, 100_000, key, 8, TWO);
-        assert!((many / 50_000.0 - 1.0).abs() < 0.01, "{many}: two CPUs are busy all the time");
+        let many = of_equal(Schedule::Greedy, 100_000, short, 8, TWO);
+        assert!((many / 50.0 - 1.0).abs() < 0.01, "{many}: two CPUs are busy all the time");
     }
 
     proptest! {
@@ -206,10 +248,12 @@ mod tests {
             schedule in prop::sample::select(&SCHEDULES[..]), count in 1u64..200, workers in 1usize..9, slowdown in 0.0..1.0,
         ) {
             let cpus = Cpus { count: 2.0, slowdown };
-            let key = Key { cpu: 1.0, asleep: 0.0, of: 1 };
+            let key = Key { cpu: 1e-3, asleep: 0.0, of: 1 };
             let closed = of_equal(schedule, count, key, workers, cpus);
             let simulated = of_keys(schedule, &vec![key; count as usize], workers, cpus);
-            prop_assert!((closed / simulated - 1.0).abs() < 1e-9, "{} and {}", closed, simulated);
+            // Turns of workers that share a CPU end a key apart.
+            let apart = if workers > 2 { 4e-3 } else { 1e-9 };
+            prop_assert!((closed - simulated).abs() < apart, "{} and {}", closed, simulated);
         }
 
         #[test]
