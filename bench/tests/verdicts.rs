@@ -52,6 +52,7 @@ fn run(rows: &[(&str, Vec<f64>)]) -> Run {
         stamp: "2026-11-24T00-00-00Z".into(),
         command: "compare".into(),
         sweep: None,
+        full: false,
         rows: rows
             .iter()
             .map(|(name, _)| Row {

@@ -106,7 +106,8 @@ impl Control {
 /// The cold times of a row by round, per value and summed up over its jobs: one ratio is then known well, and not several badly,
 /// and no job counts for more than another. Nothing if the row is not there or has failed at any.
 fn total(run: &Run, row: &str) -> Option<ByRound> {
-    let cells = run.plan.cells.iter().zip(&run.measured).filter(|(cell, _)| cell.row == row);
+    // A job that is timed in some rounds only would leave the others without a total.
+    let cells = run.plan.cells.iter().zip(&run.measured).filter(|(cell, _)| cell.row == row && cell.rounds.is_none());
     let mut totals: Option<ByRound> = None;
     for (cell, measured) in cells {
         if measured.failure.is_some() {

@@ -33,6 +33,9 @@ pub struct Plan {
     /// The sweep that its jobs are of, if there are several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<String>,
+    /// Whether the sweeps of a full run are to follow, each in a folder below this run's.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub full: bool,
     /// The programs.
     pub rows: Vec<Row>,
     /// Each program at each of its jobs, the control last.
@@ -97,7 +100,8 @@ pub struct Cell {
     pub job: Job,
     /// The timed command.
     pub command: String,
-    /// In how many rounds it takes part; in all if it is not said. A slow one has enough in the first few.
+    /// In how many rounds it takes part; in all if it is not said. A slow one has enough in the first few. With none, a coarser
+    /// job of the sweep has shown that there is nothing to learn here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rounds: Option<u32>,
     /// In how many of them it has a warm process, likewise.
@@ -134,6 +138,10 @@ pub enum Ended {
 
 fn is_zero(at: &usize) -> bool {
     *at == 0
+}
+
+fn is_false(full: &bool) -> bool {
+    !full
 }
 
 impl Kind {
@@ -181,6 +189,11 @@ impl Plan {
 }
 
 impl Cell {
+    /// Whether it is not timed at all.
+    pub fn is_left_out(&self) -> bool {
+        self.rounds == Some(0)
+    }
+
     /// Whether it has a cold run in this round. The discarded round, 0, is for what is fast: it is the machine that needs it.
     pub fn is_cold_in(&self, round: u32) -> bool {
         self.rounds.is_none_or(|rounds| (1..=rounds).contains(&round))

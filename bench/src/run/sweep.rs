@@ -13,20 +13,181 @@ pub struct Sweep {
     pub name: &'static str,
     /// What it asks.
     pub about: &'static str,
-    /// The strategies that it measures unless others are named.
+    /// The strategies that it measures unless others are named; all if there are none.
     pub only: &'static [&'static str],
     /// The allocators, likewise.
     pub allocators: &'static [Allocator],
-    /// Its jobs, made from the one that the flags describe.
-    jobs: fn(&Job) -> Result<Vec<Job>, String>,
+    /// Its jobs, made from the one that the flags describe and from what a value costs here.
+    jobs: fn(&Job, Pace) -> Result<Vec<Job>, String>,
+    /// A row is not timed at jobs after one at which it has less than this share of the ideal, if that is said. The jobs are then
+    /// in order.
+    pub ends_below: Option<f64>,
     /// The fewest rounds.
     pub least_rounds: u32,
     /// Seconds that rounds may take.
     pub budget: f64,
+    /// Whether it belongs to a full run.
+    pub is_of_full: bool,
 }
 
+/// How many seconds one thread needs for a value that is summed up: asked for by a sweep whose jobs depend on it.
+pub type Pace = fn() -> f64;
+
 /// All of them.
-pub const SWEEPS: [Sweep; 3] = [ALLOCATORS, SIZE, SKEW];
+pub const SWEEPS: [Sweep; 7] = [GRAIN, SCALING, SKEW, SIZE, BLOCKING, INTERFERENCE, ALLOCATORS];
+
+/// Rounds of a sweep of many cells: the fewest that have an interval.
+const FEW_ROUNDS: u32 = 6;
+
+const SYSTEM: &[Allocator] = &[Allocator::System];
+
+const GRAIN: Sweep = Sweep {
+    name: "grain",
+    about: "many keys that become shorter: what a key costs besides its work",
+    only: &[],
+    allocators: SYSTEM,
+    jobs: |job, _| {
+        equal_keys(job)?;
+        let total = job.keys * job.count;
+        let least = GRAIN_LEAST_KEYS.max(8 * job.workers as u64);
+        let coarsest = total / least;
+        if coarsest == 0 {
+            return Err(format!("needs --keys × --count to be {least} or more, not {total}"));
+        }
+        let grain = |power: u32| {
+            let count = 1 << power;
+            let keys = (total / count).min(GRAIN_MOST_KEYS);
+            Job { workload: "sum".to_owned(), keys, count, ..job.clone() }
+        };
+        Ok((0..=coarsest.ilog2()).rev().map(grain).collect())
+    },
+    // Half of what METG(50 %) needs a point below of: a single look may be off by much.
+    ends_below: Some(0.25),
+    least_rounds: FEW_ROUNDS,
+    budget: 4.0 * 60.0,
+    is_of_full: true,
+};
+
+/// At the coarsest grain: enough to be shared out evenly.
+const GRAIN_LEAST_KEYS: u64 = 16;
+
+/// Bounds the keys of a batch: with a tenth of a microsecond for each it still takes 10 ms, and no more of them would say more.
+/// Below the grain at which there are so many, batches become shorter.
+const GRAIN_MOST_KEYS: u64 = 1 << 17;
+
+const SCALING: Sweep = Sweep {
+    name: "scaling",
+    about: "one worker, up to four on each CPU: sums, and outputs of a tenth of the size",
+    only: &[],
+    allocators: SYSTEM,
+    jobs: |job, _| {
+        equal_keys(job)?;
+        let most = 4 * job.workers;
+        let powers = (0..usize::BITS).map(|power| 1usize << power).take_while(|workers| *workers <= most);
+        // 1, 2, 3, 4, 6, 8, 12, …: twice as many points as powers of two.
+        let mut workers: Vec<usize> = powers.flat_map(|power| [power, power + power / 2]).collect();
+        workers.push(job.workers);
+        workers.retain(|workers| *workers <= most && *workers as u64 <= job.keys);
+        workers.sort_unstable();
+        workers.dedup();
+        let of = |workload: &str, count: u64| {
+            let job = Job { workload: workload.to_owned(), count, ..job.clone() };
+            workers.iter().map(|workers| Job { workers: *workers, ..job.clone() }).collect::<Vec<_>>()
+        };
+        Ok([of("sum", job.count), of("fill", job.count.div_ceil(10))].concat())
+    },
+    ends_below: None,
+    least_rounds: FEW_ROUNDS,
+    budget: 4.0 * 60.0,
+    is_of_full: true,
+};
+
+const SKEW: Sweep = Sweep {
+    name: "skew",
+    about: "the same values in equal keys and in unequal ones: who waits for the longest key",
+    only: &[],
+    allocators: SYSTEM,
+    jobs: |job, _| {
+        equal_keys(job)?;
+        let skews = ["uniform", "zipf", "one-huge", "one-huge-last"];
+        // Who waits for whom shows in a part of the values as well.
+        let count = job.count.div_ceil(5);
+        Ok(skews.map(|skew| Job { skew: skew.to_owned(), count, ..job.clone() }).into())
+    },
+    ends_below: None,
+    least_rounds: FEW_ROUNDS,
+    budget: 3.0 * 60.0,
+    is_of_full: true,
+};
+
+const SIZE: Sweep = Sweep {
+    name: "size",
+    about: "outputs of 80 kB to 8 GB in all, and of 8 kB to 80 MB a key: where a value begins to cost more",
+    // The loop alone; threads; threads that stay; and processes, whose outputs are moved.
+    only: &["sequential", "std-counter", "rayon-iter", "process-pool"],
+    allocators: SYSTEM,
+    jobs: |job, _| {
+        let blocks = blocks(job)?;
+        let totals = (0..=5).map(|power| Job { count: 100 * 10u64.pow(power), ..job.clone() });
+        // The outputs of processes are held twice while they are moved.
+        let memory = harness::available_memory() / 5 * 2;
+        let fits = |of: &Job| 8 * u128::from(of.keys) * u128::from(of.count) <= memory && of.count <= 10 * job.count;
+        let mut jobs: Vec<Job> = totals.filter(fits).collect();
+        jobs.extend(blocks.into_iter().filter(|block| !jobs.contains(block)).collect::<Vec<_>>());
+        Ok(jobs)
+    },
+    ends_below: None,
+    least_rounds: FEW_ROUNDS,
+    budget: 4.0 * 60.0,
+    is_of_full: true,
+};
+
+const BLOCKING: Sweep = Sweep {
+    name: "blocking",
+    about: "keys that are asleep for 0 to 90 % of their time: when more threads than CPUs are faster",
+    only: &[],
+    allocators: SYSTEM,
+    jobs: |job, pace| {
+        let pace = pace();
+        let part = |share: f64, seconds: f64| (share * BLOCKING_KEY / seconds).round() as u64;
+        let of = |asleep: f64| {
+            let (workload, skew) = ("wait".to_owned(), "uniform".to_owned());
+            let (count, values) = (part(asleep, 1e-6), part(1.0 - asleep, pace));
+            Job { workload, skew, count, values, keys: job.keys.min(BLOCKING_KEYS), ..job.clone() }
+        };
+        let workers = [1, 2, 8].map(|each| each * job.workers);
+        let jobs = BLOCKING_SHARES.into_iter().flat_map(|share| workers.map(|workers| Job { workers, ..of(share) }));
+        Ok(jobs.map(of_workers).collect())
+    },
+    ends_below: None,
+    least_rounds: FEW_ROUNDS,
+    budget: 4.0 * 60.0,
+    is_of_full: true,
+};
+
+/// Seconds of a key: long beside what a sleep takes too long, some 60 µs on Linux.
+const BLOCKING_KEY: f64 = 1e-3;
+
+/// Bounds the keys: `sequential` then takes 50 ms.
+const BLOCKING_KEYS: u64 = 50;
+
+/// How much of a key is asleep.
+const BLOCKING_SHARES: [f64; 4] = [0.0, 0.3, 0.6, 0.9];
+
+const INTERFERENCE: Sweep = Sweep {
+    name: "interference",
+    about: "the same sums alone, and with a busy program on one of the CPUs: who waits for the slow worker",
+    only: &[],
+    allocators: SYSTEM,
+    jobs: |job, _| {
+        let sum = Job { workload: "sum".to_owned(), ..job.clone() };
+        Ok(vec![sum.clone(), Job { neighbour: true, ..sum }])
+    },
+    ends_below: None,
+    least_rounds: 10,
+    budget: 90.0,
+    is_of_full: true,
+};
 
 const ALLOCATORS: Sweep = Sweep {
     name: "allocators",
@@ -34,40 +195,12 @@ const ALLOCATORS: Sweep = Sweep {
     // The loop alone; threads; threads that stay; and processes, whose outputs are received into blocks.
     only: &["sequential", "std-counter", "rayon-iter", "process-pool"],
     allocators: &[Allocator::System, Allocator::Mimalloc, Allocator::Jemalloc],
-    jobs: blocks,
-    // 65 cells take two minutes a round on two CPUs. Six rounds are the fewest that have an interval, and allocators differ by
-    // more than so few may hide.
-    least_rounds: 6,
+    jobs: |job, _| blocks(job),
+    ends_below: None,
+    // 65 cells take two minutes a round on two CPUs, and allocators differ by more than so few rounds may hide.
+    least_rounds: FEW_ROUNDS,
     budget: 12.0 * 60.0,
-};
-
-const SIZE: Sweep = Sweep {
-    name: "size",
-    about: "the job with all keys, with a tenth and with a hundredth: whether the time of a value stays the same",
-    only: &["sequential", "std-counter", "rayon-iter"],
-    allocators: &[Allocator::System],
-    jobs: |job| {
-        let parts = [100, 10, 1].into_iter().filter(|part| job.keys / part >= LEAST_KEYS);
-        let jobs: Vec<Job> = parts.map(|part| Job { keys: job.keys / part, ..job.clone() }).collect();
-        if jobs.is_empty() { Err(format!("needs --keys {LEAST_KEYS} or more, not {}", job.keys)) } else { Ok(jobs) }
-    },
-    least_rounds: 6,
-    budget: 6.0 * 60.0,
-};
-
-const SKEW: Sweep = Sweep {
-    name: "skew",
-    about: "the same values in equal keys and in unequal ones: who waits for the longest key",
-    // The loop, which no skew changes; what divides beforehand; what balances; and what divides keys too.
-    only: &["sequential", "std-chunks", "std-counter", "rayon-iter", "rayon-nested"],
-    allocators: &[Allocator::System],
-    jobs: |job| {
-        equal_keys(job)?;
-        let skews = ["uniform", "zipf", "one-huge", "one-huge-last"];
-        Ok(skews.map(|skew| Job { skew: skew.to_owned(), ..job.clone() }).into())
-    },
-    least_rounds: 10,
-    budget: 6.0 * 60.0,
+    is_of_full: false,
 };
 
 /// Values a key: 8 kB, which every allocator carves from larger pieces, to 80 MB, which glibc always maps anew.
@@ -98,9 +231,13 @@ fn equal_keys(job: &Job) -> Result<(), String> {
 }
 
 fn of_values(job: &Job, total: u64, count: u64) -> Job {
-    let keys = total / count;
-    let workers = usize::try_from(keys).map_or(job.workers, |keys| job.workers.min(keys));
-    Job { keys, count, workers, ..job.clone() }
+    of_workers(Job { keys: total / count, count, ..job.clone() })
+}
+
+/// With no more workers than there are keys.
+fn of_workers(job: Job) -> Job {
+    let workers = usize::try_from(job.keys).map_or(job.workers, |keys| job.workers.min(keys));
+    Job { workers, ..job }
 }
 
 impl Sweep {
@@ -114,8 +251,8 @@ impl Sweep {
     /// # Errors
     ///
     /// What it needs that the flags do not give, in one line.
-    pub fn jobs(&self, job: &Job) -> Result<Vec<Job>, String> {
-        (self.jobs)(job).map_err(|why| format!("sweep {} {why}", self.name))
+    pub fn jobs(&self, job: &Job, pace: Pace) -> Result<Vec<Job>, String> {
+        (self.jobs)(job, pace).map_err(|why| format!("sweep {} {why}", self.name))
     }
 }
 
@@ -129,8 +266,12 @@ mod tests {
     }
 
     fn sizes(keys: u64, count: u64) -> Vec<(u64, u64, usize)> {
-        let jobs = SWEEPS[0].jobs(&job(keys, count)).unwrap();
+        let jobs = ALLOCATORS.jobs(&job(keys, count), pace).unwrap();
         jobs.iter().map(|job| (job.keys, job.count, job.workers)).collect()
+    }
+
+    fn pace() -> f64 {
+        1e-9
     }
 
     #[test]
@@ -146,7 +287,7 @@ mod tests {
 
     #[test]
     fn what_has_no_blocks_is_refused() {
-        let refused = |job: &Job| SWEEPS[0].jobs(job).unwrap_err();
+        let refused = |job: &Job| ALLOCATORS.jobs(job, pace).unwrap_err();
         assert_eq!(
             refused(&job(10, 999)),
             "sweep allocators needs --keys × --count to be 10000 or more, and a multiple of 1000, not 9990"
@@ -158,18 +299,62 @@ mod tests {
     }
 
     #[test]
-    fn a_job_a_tenth_of_it_and_a_hundredth() {
-        let size = Sweep::named("size").unwrap();
-        let keys = |keys| size.jobs(&job(keys, 7)).map(|jobs| jobs.into_iter().map(|job| job.keys).collect::<Vec<_>>());
-        assert_eq!(keys(1_000), Ok(vec![10, 100, 1_000]));
-        assert_eq!(keys(999), Ok(vec![99, 999]), "with fewer keys than workers, other things are measured");
-        assert_eq!(keys(9), Err("sweep size needs --keys 10 or more, not 9".to_owned()));
+    fn a_key_is_halved_until_it_is_one_value() {
+        let jobs = GRAIN.jobs(&Job { workers: 2, ..job(100, 1_000_000) }, pace).unwrap();
+        let sizes: Vec<(u64, u64)> = jobs.iter().map(|job| (job.keys, job.count)).collect();
+        assert_eq!((sizes[0], sizes[1]), ((23, 1 << 22), (47, 1 << 21)));
+        assert_eq!(sizes[sizes.len() - 2..], [(1 << 17, 2), (1 << 17, 1)]);
+        assert!(sizes.windows(2).all(|pair| pair[0].1 == 2 * pair[1].1 && pair[0].0 <= pair[1].0));
+        assert!(jobs.iter().all(|job| job.workload == "sum"));
+        assert_eq!(
+            GRAIN.jobs(&job(10, 12), pace).unwrap_err(),
+            "sweep grain needs --keys × --count to be 128 or more, not 120"
+        );
+    }
+
+    #[test]
+    fn up_to_four_workers_on_each_cpu() {
+        let workers = |cpus, keys| {
+            let jobs = SCALING.jobs(&Job { workers: cpus, ..job(keys, 1_000) }, pace).unwrap();
+            let (sums, fills): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.workload == "sum");
+            assert!(fills.iter().all(|job| job.workload == "fill" && job.count == 100));
+            assert_eq!(sums.len(), fills.len());
+            sums.into_iter().map(|job| job.workers).collect::<Vec<_>>()
+        };
+        assert_eq!(workers(2, 100), [1, 2, 3, 4, 6, 8]);
+        assert_eq!(workers(16, 100), [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64]);
+        assert_eq!(workers(7, 5), [1, 2, 3, 4], "no more than there are keys");
+    }
+
+    #[test]
+    fn every_total_and_every_block_once() {
+        let jobs = SIZE.jobs(&job(100, 10_000), pace).unwrap();
+        let totals: Vec<u64> = jobs.iter().filter(|job| job.keys == 100).map(|job| job.count).collect();
+        let blocks: Vec<u64> = jobs.iter().filter(|job| job.keys != 100).map(|job| job.count).collect();
+        assert_eq!(totals, [100, 1_000, 10_000, 100_000], "up to ten times the job");
+        assert_eq!(blocks, [1_000, 100_000], "10,000 values a key are among the totals");
+    }
+
+    #[test]
+    fn a_key_takes_a_millisecond_however_much_of_it_is_asleep() {
+        let jobs = BLOCKING.jobs(&Job { workers: 2, ..job(100, 1_000) }, pace).unwrap();
+        let parts: Vec<(u64, u64, usize)> = jobs.iter().map(|job| (job.values, job.count, job.workers)).collect();
+        assert_eq!(parts[..3], [(1_000_000, 0, 2), (1_000_000, 0, 4), (1_000_000, 0, 16)]);
+        assert_eq!(parts[9..], [(100_000, 900, 2), (100_000, 900, 4), (100_000, 900, 16)]);
+        assert!(jobs.iter().all(|job| job.keys == 50));
+    }
+
+    #[test]
+    fn one_job_alone_and_with_a_neighbour() {
+        let jobs = INTERFERENCE.jobs(&job(10, 7), pace).unwrap();
+        assert_eq!(jobs.iter().map(|job| job.neighbour).collect::<Vec<_>>(), [false, true]);
+        assert_eq!(jobs[0].flags(), jobs[1].flags());
     }
 
     #[test]
     fn every_skew_of_one_job() {
-        let jobs = Sweep::named("skew").unwrap().jobs(&job(10, 7)).unwrap();
-        assert!(jobs.iter().all(|job| (job.keys, job.count) == (10, 7)));
+        let jobs = SKEW.jobs(&job(10, 7), pace).unwrap();
+        assert!(jobs.iter().all(|job| (job.keys, job.count) == (10, 2)));
         let skews: Vec<&str> = jobs.iter().map(|job| job.skew.as_str()).collect();
         assert_eq!(skews, ["uniform", "zipf", "one-huge", "one-huge-last"]);
     }
@@ -178,7 +363,8 @@ mod tests {
     fn each_has_a_name_of_its_own() {
         for sweep in &SWEEPS {
             assert_eq!(Sweep::named(sweep.name).unwrap().about, sweep.about);
-            assert!(sweep.only.contains(&"sequential") && sweep.allocators.contains(&Allocator::System));
+            assert!(sweep.only.is_empty() || sweep.only.contains(&"sequential"));
+            assert!(sweep.allocators.contains(&Allocator::System));
         }
         assert!(Sweep::named("nothing").is_none());
     }

@@ -23,9 +23,11 @@ use crate::run::job::Job;
 use crate::run::machine::{Activity, Others, Python};
 use crate::run::plan::{Cell, Ended, FORMAT, Kind, Plan, SEQUENTIAL};
 use crate::run::sample::{Cold, Failure, Line, Round, Stage};
+use crate::run::sweep::Sweep;
 use crate::run::{Measured, Run};
 use crate::sampling::ask::{Trouble, ask, judge, with};
 use crate::sampling::hyperfine::{self, export};
+use crate::sampling::neighbour::Neighbour;
 use crate::sampling::programs::{self, Programs, Request};
 use crate::sampling::progress::{Progress, about};
 use crate::sampling::setup::Alone;
@@ -51,6 +53,13 @@ const GUESS_PER_VALUE: f64 = 0.1e-6;
 /// discarded one, and has two batches per warm process. At the default size each of its runs lasts longer than a round of all
 /// strategies, and what is to be told, a factor of tens, shows in ten.
 const SLOW: Duration = Duration::from_secs(3);
+
+/// A job of a sweep at which `sequential` takes longer is timed in [`FEW`] rounds, one of them warm: 8 GB of outputs would else
+/// take as long as all other jobs.
+const SLOW_OF_A_SWEEP: Duration = Duration::from_secs(1);
+
+/// Bytes of outputs below which a sweep does not look at memory.
+const SMALL: u64 = 16_000_000;
 
 /// Warm processes of a slow program whose clock is the cold one: the fewest that have a middle one.
 const FEW: u32 = 3;
@@ -119,8 +128,8 @@ pub fn measure(request: &Request, root: &Path, interrupt: &Interrupt) -> Result<
     let answers = references(&programs.sequential, &request.jobs, interrupt)?;
     let stamp = jiff::Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
     let is_new = !request.results.exists();
-    let (folder, stamp) = Folder::create(&request.results, &stamp)?;
-    let plan = plan(request, &programs, stamp);
+    let (folder, name) = Folder::create(&request.results, request.name.as_ref().unwrap_or(&stamp))?;
+    let plan = plan(request, &programs, if request.name.is_some() { stamp } else { name });
     let machine = machine::inspect(root, programs.toolchain.clone(), programs.hyperfine.version.clone(), before);
     let made: Vec<&Path> = is_new.then_some(request.results.as_path()).into_iter().collect();
     let run = Run::new(plan, machine);
@@ -203,6 +212,7 @@ fn plan(request: &Request, programs: &Programs, stamp: String) -> Plan {
         stamp,
         command: request.command.clone(),
         sweep: request.sweep.clone(),
+        full: request.full,
         rows: rows.chain(not_measured).collect(),
         cells: (0..request.jobs.len()).flat_map(at).collect(),
         stop: request.stop,
@@ -331,13 +341,19 @@ impl<'a> Session<'a> {
             self.verify(index, requirements_xxh3)?;
         }
         self.plan_the_rounds()?;
-        self.progress.stage("trying what becomes of the other keys when one fails");
-        for &index in &programs {
-            self.survive(index)?;
+        let is_sweep = self.run.plan.sweep.is_some();
+        if !is_sweep {
+            self.progress.stage("trying what becomes of the other keys when one fails");
+            for &index in &programs {
+                self.survive(index)?;
+            }
         }
-        self.progress.restart(programs.iter().map(|&index| self.memory_costs(index)).sum());
+        // What hardly holds any memory needs none made ready, and a sweep shows it only where it asks for it.
+        let watched = |index: &usize| !is_sweep || self.size(self.cell(*index)).is_none_or(|size| size >= SMALL);
+        let watched: Vec<usize> = programs.into_iter().filter(watched).collect();
+        self.progress.restart(watched.iter().map(|&index| self.memory_costs(index)).sum());
         self.progress.stage("watching memory");
-        for &index in &programs {
+        for &index in &watched {
             self.watch(index)?;
         }
         self.looked = machine::activity();
@@ -378,21 +394,33 @@ impl<'a> Session<'a> {
         let mut slow = Vec::new();
         // Of a run that goes on, it is decided: a program may take longer today.
         let is_open = !self.run.is_timed();
+        let stop = self.run.plan.stop;
+        let sequential = self.entries.iter().zip(&self.run.plan.cells).filter(|(_, cell)| cell.row == SEQUENTIAL);
+        let slow_jobs: BTreeSet<usize> =
+            sequential.filter(|(entry, _)| entry.costs.plain > SLOW_OF_A_SWEEP).map(|(_, cell)| cell.at).collect();
+        let is_sweep = self.run.plan.sweep.is_some();
         for (entry, cell) in self.entries.iter().zip(&mut self.run.plan.cells) {
-            if !is_open || entry.contender.kind != Kind::Notebook || entry.costs.plain <= SLOW {
+            if !is_open || cell.is_left_out() {
+                continue;
+            }
+            if is_sweep && slow_jobs.contains(&cell.at) && stop.rounds.is_none_or(|rounds| rounds > FEW) {
+                cell.rounds = Some(FEW);
+                cell.warm_rounds = cell.warm_rounds.or(Some(1));
+            }
+            if entry.contender.kind != Kind::Notebook || entry.costs.plain <= SLOW {
                 continue;
             }
             let is_warm = notebook::pair(&cell.row).is_some_and(|pair| pair.clock == Clock::Warm);
-            let rounds = self.run.plan.stop.rounds.unwrap_or(LEAST_ROUNDS).min(LEAST_ROUNDS);
+            let rounds = stopping::least_rounds(stop).min(LEAST_ROUNDS);
             cell.rounds = Some(rounds);
             cell.warm_rounds = Some(if is_warm { rounds } else { rounds.min(FEW) });
             cell.batches = 2;
             slow.push(cell.name.clone());
         }
         self.folder.write_plan(&self.run.plan)?;
-        let rounds = stopping::least_rounds(self.run.plan.stop);
+        let rounds = stopping::least_rounds(stop);
         let all: Duration = (1..=rounds).map(|round| self.round_costs(round)).sum();
-        let at_least = if self.run.plan.stop.rounds.is_some() { "" } else { " or more" };
+        let at_least = if stop.rounds.is_some() { "" } else { " or more" };
         let slow = if slow.is_empty() { String::new() } else { format!("; slow: {}", slow.join(", ")) };
         self.progress.say(&format!("{rounds} rounds{at_least} of {} each{slow}", about(all / rounds.max(1))));
         Ok(())
@@ -404,7 +432,7 @@ impl<'a> Session<'a> {
         let blocking = self.cell(index).job.blocking();
         let asleep = Duration::from_micros(blocking.keys * blocking.count / blocking.workers.max(1) as u64);
         match contender.kind {
-            Kind::Strategy if self.cell(index).at == 0 => costs.digested + asleep,
+            Kind::Strategy if self.run.plan.sweep.is_none() => costs.digested + asleep,
             _ => costs.digested,
         }
     }
@@ -490,6 +518,10 @@ impl<'a> Session<'a> {
     /// written as much as the outputs are.
     fn verify(&mut self, index: usize, requirements_xxh3: &str) -> Result<()> {
         let expected = self.entries[index].costs.digested;
+        let is_open = self.run.measured[index].verified.is_none();
+        if is_open && self.has_shown_enough(index) {
+            self.run.plan.cells[index].rounds = Some(0);
+        }
         let Some(contender) = self.next(index, expected, "digest") else { return Ok(()) };
         let cell = self.cell(index).clone();
         let job = flags_of(&cell.job);
@@ -597,19 +629,12 @@ impl<'a> Session<'a> {
             self.entries[index].costs = again;
         }
         let keys_in_flight = match contender.kind {
-            Kind::Strategy if !self.has_slept(index) => self.keys_in_flight(&contender, &cell.job, limit)?,
+            Kind::Strategy if self.run.plan.sweep.is_none() => self.keys_in_flight(&contender, &cell.job, limit)?,
             _ => None,
         };
         let output_bytes = answer.report.output_bytes;
         let footprint = Footprint { peak: peak.seen(), output_bytes, keys_in_flight };
         self.keep(Line::Footprint { cell: cell.name, footprint })
-    }
-
-    /// Whether the row of this cell has shown at another job how many keys it keeps in flight: once is enough.
-    fn has_slept(&self, index: usize) -> bool {
-        let cells = self.run.plan.cells.iter().zip(&self.run.measured);
-        let mut others = cells.filter(|(cell, _)| cell.row == self.cell(index).row);
-        others.any(|(_, measured)| measured.footprint.is_some_and(|footprint| footprint.keys_in_flight.is_some()))
     }
 
     /// How many of the keys that only sleep. A row that cannot wait has no such number; its job is another one.
@@ -644,6 +669,12 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// The program that has one of the CPUs while a process of this cell is timed, if its job says so.
+    fn neighbour(&self, index: usize) -> Result<Option<Neighbour>> {
+        let wanted = self.cell(index).job.neighbour;
+        wanted.then(Neighbour::start).transpose().context("the busy neighbour could not be started")
+    }
+
     /// A whole process, timed by hyperfine. Without a digest, whose cost is that of another batch: the exit status says that
     /// all keys came back at full length, and the round's warm process that they are the right ones.
     fn cold(&mut self, index: usize, round: u32) -> Result<()> {
@@ -653,6 +684,7 @@ impl<'a> Session<'a> {
             return Ok(());
         }
         self.condition(index)?;
+        let _neighbour = self.neighbour(index)?;
         let cell = self.cell(index).name.clone();
         let line = contender.command_line(&self.cell(index).job.flags());
         let export = self.folder.export();
@@ -696,6 +728,7 @@ impl<'a> Session<'a> {
             return Ok(());
         }
         self.condition(index)?;
+        let _neighbour = self.neighbour(index)?;
         let reference = self.references.get(&flags_of(&job)).filter(|_| contender.kind != Kind::Limit);
         let mut flags = with(&job.flags(), &["--repeat", &batches.to_string(), "--format", "json"]);
         if let Some(reference) = reference {
@@ -711,7 +744,26 @@ impl<'a> Session<'a> {
     fn next(&mut self, index: usize, expected: Duration, doing: &str) -> Option<Contender> {
         self.progress.running(&format!("{doing}: {}", self.cell(index).name));
         self.progress.advance(expected);
-        (!self.failed(index)).then(|| self.entries[index].contender.clone())
+        let takes_part = !self.failed(index) && !self.cell(index).is_left_out();
+        takes_part.then(|| self.entries[index].contender.clone())
+    }
+
+    /// Whether the row of this cell was so slow at a job before that this sweep has nothing to learn from it here.
+    fn has_shown_enough(&self, index: usize) -> bool {
+        let plan = &self.run.plan;
+        let sweep = plan.sweep.as_deref().and_then(Sweep::named);
+        let Some(least) = sweep.and_then(|sweep| sweep.ends_below) else { return false };
+        let cell = self.cell(index);
+        if cell.row == SEQUENTIAL || cell.at == 0 || self.kind(index) != Kind::Strategy {
+            return false;
+        }
+        let Some(before) = plan.cells.iter().position(|it| it.row == cell.row && it.at == cell.at - 1) else {
+            return false;
+        };
+        let took = |measured: &Measured| Some(seconds(*measured.verified.as_ref()?.report.run_ns.first()?));
+        let ideal = self.reference_of(before).and_then(took).map(|ideal| ideal / self.cell(before).job.workers as f64);
+        let share = ideal.zip(took(&self.run.measured[before])).map(|(ideal, took)| ideal / took);
+        self.cell(before).is_left_out() || share.is_some_and(|share| share < least)
     }
 
     /// Takes a row out of the rest of the run, and says so.

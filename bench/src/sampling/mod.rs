@@ -6,6 +6,8 @@ pub mod engine;
 pub mod hyperfine;
 pub mod machine;
 pub mod memory;
+pub mod neighbour;
+pub mod pace;
 pub mod programs;
 pub mod progress;
 pub mod schedule;

@@ -23,6 +23,10 @@ pub struct Request {
     pub allocators: Vec<Allocator>,
     /// The sweep that the jobs are of.
     pub sweep: Option<String>,
+    /// Whether the sweeps of a full run are to follow.
+    pub full: bool,
+    /// What the run's folder is called, if not by the time.
+    pub name: Option<String>,
     /// The interpreter that runs the programs of the notebook, if they take part.
     pub python: Option<String>,
     /// The jobs.

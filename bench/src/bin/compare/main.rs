@@ -13,15 +13,16 @@ use bench::process::interrupt::{Interrupt, Interrupted};
 use bench::process::tell::{self, Usage};
 use bench::run::Run;
 use bench::run::plan::Ended;
-use bench::sampling::condition;
 use bench::sampling::engine::{self, Finished};
 use bench::sampling::programs::Request;
+use bench::sampling::{condition, neighbour};
 use bench::text::splice::{self, SpliceError};
 use bench::text::{difference as difference_text, doubts, index, page};
 use clap::Parser;
 
 use crate::options::{Command, Measuring, Options, Splice, Swept};
 
+mod full;
 mod options;
 
 /// What a shell reports for a process that SIGINT has ended.
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<u8> {
     match &options.command {
         Some(Command::TouchMemory { bytes }) => condition::write_once(*bytes),
+        Some(Command::Neighbour) => neighbour::compute()?,
         Some(Command::Report { run }) => enter().and_then(|_| report(run))?,
         Some(Command::Splice(splice)) => enter().and_then(|root| splice_part(&root, splice))?,
         Some(Command::Cmp { first, second }) => enter().and_then(|_| cmp(first, second))?,
@@ -100,18 +102,37 @@ fn measure(options: &Options, root: &Path) -> Result<u8> {
     let request = Request {
         python: options.interpreter()?,
         jobs: if is_new { vec![options.job()?] } else { Vec::new() },
+        full: options.full,
+        stop: options.stop(),
         ..request(&options.measuring, is_new, root)?
     };
-    let Some(dir) = &options.resume else { return begin(&request, root) };
-    let dir = folder("--resume", dir)?;
-    let interrupt = listen()?;
-    match engine::resume(&dir, &request, root, &interrupt)? {
-        Some(finished) => show(finished),
-        None => {
-            tell::say("the run is complete; there is nothing to resume");
-            report(&dir).map(|()| 0)
-        }
+    if options.full {
+        request.jobs.iter().try_for_each(full::check)?;
     }
+    let interrupt = listen()?;
+    let (dir, status) = match &options.resume {
+        None => match engine::measure(&request, root, &interrupt)? {
+            Some(finished) => (finished.dir.clone(), show(finished)?),
+            None => return Ok(1),
+        },
+        Some(dir) => {
+            let dir = folder("--resume", dir)?;
+            match engine::resume(&dir, &request, root, &interrupt)? {
+                Some(finished) => (dir, show(finished)?),
+                None => {
+                    if !read(&dir)?.plan.full {
+                        tell::say("the run is complete; there is nothing to resume");
+                    }
+                    report(&dir)?;
+                    (dir, 0)
+                }
+            }
+        }
+    };
+    if !full::has_sweeps_to_come(&read(&dir)?.plan) {
+        return Ok(status);
+    }
+    Ok(status.max(full::measure_sweeps(&dir, &request, root, &interrupt)?))
 }
 
 /// What the flags ask for, but for the jobs. A run that goes on has its folder.
@@ -120,6 +141,8 @@ fn request(options: &Measuring, is_new: bool, root: &Path) -> Result<Request> {
         only: options.only.clone(),
         allocators: options.allocators(&[]),
         sweep: None,
+        full: false,
+        name: None,
         python: None,
         jobs: Vec::new(),
         stop: options.stop(),
@@ -154,15 +177,31 @@ fn listen() -> Result<Interrupt> {
 
 /// Shows what was measured, however far that got, and says where it is. The table comes first: whatever else fails, it
 /// was what the run was for.
-fn show(Finished { dir, failure, said }: Finished) -> Result<u8> {
-    let run = Run::read(&dir)?;
-    let mut failures: Vec<anyhow::Error> = failure.into_iter().collect();
+fn show(finished: Finished) -> Result<u8> {
+    let run = Run::read(&finished.dir)?;
     let printed = tell::print(&page::tables(&run)).context("standard output");
-    doubts::of(&run).iter().filter(|doubt| !said.contains(doubt)).for_each(tell::warn);
-    failures.extend(page::write(&dir).err().map(Into::into));
-    if let Some(results) = dir.parent() {
-        failures.extend(index::write(results).err().map(Into::into));
+    let indexed = finished.dir.parent().map_or(Ok(()), index::write);
+    let is_stopped = run.plan.ended != Some(Ended::Complete);
+    let dir = finished.dir.clone();
+    let status = keep(run, finished, printed, indexed.err().map(Into::into))?;
+    if is_stopped {
+        tell::say(format_args!("this run was stopped: --resume {} goes on with it", dir.display()));
     }
+    Ok(status)
+}
+
+/// The same of a sweep of a full run, whose tables are in its page alone.
+fn show_sweep(finished: Finished) -> Result<u8> {
+    keep(Run::read(&finished.dir)?, finished, Ok(()), None)
+}
+
+/// Writes the page, and returns the status to exit with.
+fn keep(run: Run, finished: Finished, printed: Result<()>, unindexed: Option<anyhow::Error>) -> Result<u8> {
+    let Finished { dir, failure, said } = finished;
+    let mut failures: Vec<anyhow::Error> = failure.into_iter().collect();
+    doubts::of(&run).iter().filter(|doubt| !said.contains(doubt)).for_each(tell::warn);
+    failures.extend(write_pages(&dir).err());
+    failures.extend(unindexed);
     let whole = failures.is_empty() && printed.is_ok();
     // On a full disk the others have the same cause.
     failures.into_iter().take(1).chain(printed.err()).for_each(|error| tell::complain(error.as_ref()));
@@ -175,9 +214,6 @@ fn show(Finished { dir, failure, said }: Finished) -> Result<u8> {
             "what was measured is kept in {dir}; once it can be written, `report {dir}` makes its page"
         ));
     }
-    if run.plan.ended != Some(Ended::Complete) {
-        tell::say(format_args!("this run was stopped: --resume {} goes on with it", dir.display()));
-    }
     Ok(match run.plan.ended {
         Some(Ended::Interrupted) => INTERRUPTED,
         Some(Ended::Complete) if whole && !run.any_failed() => 0,
@@ -185,11 +221,18 @@ fn show(Finished { dir, failure, said }: Finished) -> Result<u8> {
     })
 }
 
+/// Makes all that people read of a run from its other files.
+fn write_pages(dir: &Path) -> Result<()> {
+    page::write(dir)?;
+    Ok(())
+}
+
 /// Remakes the page of a run, and the index beside it.
 fn report(dir: &Path) -> Result<()> {
     let dir = folder("report", dir)?;
     read(&dir)?;
-    let run = page::write(&dir)?;
+    write_pages(&dir)?;
+    let run = read(&dir)?;
     if let Some(results) = dir.parent() {
         index::write(results)?;
     }

@@ -12,10 +12,12 @@ use bench::run::folder;
 use bench::run::job::Job;
 use bench::run::plan::Stop;
 use bench::run::sweep::{SWEEPS, Sweep};
-use bench::sampling::setup;
+use bench::sampling::{neighbour, pace, setup};
 use bench::text::splice::Part;
 use clap::{Args, Parser, Subcommand};
 use harness::JobOptions;
+
+use crate::full;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,6 +30,7 @@ Examples:
   scripts/compare.sh --allocator system,mimalloc      each strategy with mimalloc too
   scripts/compare.sh sweep allocators                 three allocators at blocks of 8 kB to 80 MB
   scripts/compare.sh sweep skew                       equal keys, and keys of which one holds half of all values
+  scripts/compare.sh --full --python                  that, and every sweep: the whole map, in under 40 minutes
   scripts/compare.sh --publish                        a run to be committed: results/STAMP, and in the index
   scripts/compare.sh --resume results/local/STAMP     go on with a run that was stopped
   scripts/compare.sh cmp results/A results/B          what is faster or slower in the second run
@@ -56,6 +59,11 @@ pub(crate) struct Options {
     /// can be given: --python=python3.14t.
     #[arg(long, value_name = "PYTHON", num_args = 0..=1, require_equals = true, default_missing_value = "python3")]
     python: Option<String>,
+
+    /// Measure the sweeps too, each in a folder below the run's: half an hour on two CPUs, and some ten minutes more with
+    /// --python.
+    #[arg(long)]
+    pub(crate) full: bool,
 
     /// Go on with a run that was stopped, by its own flags. Nothing that it has is measured again. It takes --bin-dir and
     /// --python=PYTHON, if the run had them.
@@ -120,7 +128,8 @@ pub(crate) struct Measuring {
 }
 
 /// What a run that goes on has already.
-const OF_THE_RUN: [&str; 11] = [
+const OF_THE_RUN: [&str; 12] = [
+    "full",
     "only",
     "allocator",
     "quick",
@@ -155,6 +164,9 @@ pub(crate) enum Command {
     },
     /// Put a part that is made from runs, or from code, into a document
     Splice(Splice),
+    /// Keep one CPU busy until standard input ends: the neighbour of a sweep
+    #[command(name = neighbour::SUBCOMMAND, hide = true)]
+    Neighbour,
     /// Write once to so much memory: what is done before each timed process
     #[command(name = bench::sampling::condition::SUBCOMMAND, hide = true)]
     TouchMemory {
@@ -211,6 +223,15 @@ impl Options {
         }
     }
 
+    /// When there are rounds enough.
+    pub(crate) fn stop(&self) -> Stop {
+        let asked = self.measuring.stop();
+        if !self.full || asked.rounds.is_some() {
+            return asked;
+        }
+        Stop { least: Some(full::LEAST_ROUNDS), budget: self.measuring.budget.unwrap_or(full::BUDGET), ..asked }
+    }
+
     /// The Python that runs the programs of the notebook, if they are asked for.
     pub(crate) fn interpreter(&self) -> anyhow::Result<Option<String>> {
         self.python.as_deref().map(setup::interpreter).transpose()
@@ -220,7 +241,7 @@ impl Options {
 impl Swept {
     /// The jobs to be timed, likewise.
     pub(crate) fn jobs(&self) -> Result<Vec<Job>, Usage> {
-        self.sweep.jobs(&self.measuring.job()?).map_err(Usage)
+        self.sweep.jobs(&self.measuring.job()?, pace::seconds_per_value).map_err(Usage)
     }
 
     /// The strategies that are measured.
@@ -283,7 +304,8 @@ impl Measuring {
 fn sweeps() -> String {
     let line = |sweep: &Sweep| {
         let Sweep { name, about, only, least_rounds, budget, .. } = sweep;
-        let (only, minutes) = (only.join(", "), budget / 60.0);
+        let only = if only.is_empty() { "all strategies".to_owned() } else { only.join(", ") };
+        let minutes = budget / 60.0;
         format!("{name}: {about}; {only}; {least_rounds} rounds at least, and none begun after {minutes} minutes")
     };
     SWEEPS.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -412,7 +434,10 @@ mod tests {
         assert_eq!(allocators(&[]), [System]);
         assert_eq!(allocators(&["--allocator", "jemalloc,system,jemalloc"]), [System, Jemalloc]);
         assert_eq!(allocators(&["--allocator", "mimalloc", "--allocator", "jemalloc"]), [Mimalloc, Jemalloc]);
-        assert_eq!(options(&[]).measuring.allocators(SWEEPS[0].allocators), [System, Mimalloc, Jemalloc]);
+        assert_eq!(
+            options(&[]).measuring.allocators(Sweep::named("allocators").unwrap().allocators),
+            [System, Mimalloc, Jemalloc]
+        );
         let python = options(&["--python", "--allocator", "mimalloc"]).job().unwrap_err().to_string();
         assert!(python.starts_with("--python needs system among the names of --allocator"), "{python}");
         assert!(options(&["--python", "--allocator", "system,mimalloc"]).job().is_ok());

@@ -1,0 +1,97 @@
+//! A full run: the job, and then each sweep in a folder below it.
+
+use std::path::Path;
+
+use anyhow::Result;
+use bench::process::interrupt::Interrupt;
+use bench::process::tell::{self, Usage};
+use bench::run::Run;
+use bench::run::allocator::Allocator;
+use bench::run::folder::PLAN;
+use bench::run::job::Job;
+use bench::run::plan::{Ended, Kind, Plan, Stop};
+use bench::run::sweep::{SWEEPS, Sweep};
+use bench::sampling::programs::Request;
+use bench::sampling::{engine, pace};
+
+use crate::{INTERRUPTED, show_sweep, write_pages};
+
+/// Rounds of the job itself: fewer than of a run by itself, since its slow programs alone take a minute a round.
+pub(crate) const LEAST_ROUNDS: u32 = 6;
+
+/// Seconds that they may take.
+pub(crate) const BUDGET: f64 = 6.0 * 60.0;
+
+/// The sweeps of a full run.
+fn sweeps() -> impl Iterator<Item = &'static Sweep> {
+    SWEEPS.iter().filter(|sweep| sweep.is_of_full)
+}
+
+/// That each sweep can be made from this job.
+///
+/// # Errors
+///
+/// What the first that cannot needs.
+pub(crate) fn check(job: &Job) -> Result<(), Usage> {
+    sweeps().try_for_each(|sweep| sweep.jobs(job, || 1e-9).map(drop)).map_err(|why| Usage(format!("--full: {why}")))
+}
+
+/// Measures the sweeps that the run in `dir` does not have yet, and returns the status to exit with. `given` is what was asked
+/// for when this process was called: the way to the programs.
+pub(crate) fn measure_sweeps(dir: &Path, given: &Request, root: &Path, interrupt: &Interrupt) -> Result<u8> {
+    let plan = Run::read(dir)?.plan;
+    let mut worst = 0;
+    for sweep in sweeps() {
+        let below = dir.join(sweep.name);
+        tell::say(format_args!("sweep {}: {}", sweep.name, sweep.about));
+        let finished = if below.join(PLAN).is_file() {
+            engine::resume(&below, given, root, interrupt)?
+        } else {
+            engine::measure(&request(sweep, &plan, dir, given)?, root, interrupt)?
+        };
+        let Some(finished) = finished else { continue };
+        let status = show_sweep(finished)?;
+        if status == INTERRUPTED {
+            tell::say(format_args!("this run was stopped: --resume {} goes on with it", dir.display()));
+            return Ok(status);
+        }
+        worst = worst.max(status);
+    }
+    write_pages(dir)?;
+    tell::say(format_args!("all sweeps: {}", dir.join("README.md").display()));
+    Ok(worst)
+}
+
+/// A sweep over what the run itself has measured.
+fn request(sweep: &Sweep, plan: &Plan, dir: &Path, given: &Request) -> Result<Request> {
+    let job = plan.job().ok_or_else(|| Usage(format!("{}: it has no job", dir.display())))?;
+    let is_here = |row: &&bench::run::plan::Row| {
+        let is_asked_for = sweep.only.is_empty() || sweep.only.contains(&row.name.as_str());
+        row.kind == Kind::Strategy && row.rng.is_none() && row.allocator == Allocator::System && is_asked_for
+    };
+    let asked = plan.stop;
+    let stop = match asked.rounds {
+        Some(_) => asked,
+        None => Stop { budget: sweep.budget, least: Some(sweep.least_rounds), ..asked },
+    };
+    Ok(Request {
+        only: plan.rows.iter().filter(is_here).map(|row| row.name.clone()).collect(),
+        allocators: sweep.allocators.to_vec(),
+        sweep: Some(sweep.name.to_owned()),
+        full: false,
+        name: Some(sweep.name.to_owned()),
+        python: None,
+        jobs: sweep.jobs(job, pace::seconds_per_value).map_err(Usage)?,
+        stop,
+        shuffle_seed: plan.shuffle_seed,
+        condition: plan.condition,
+        results: dir.to_owned(),
+        command: plan.command.clone(),
+        ..given.clone()
+    })
+}
+
+/// Whether the sweeps of this run are to be measured.
+pub(crate) fn has_sweeps_to_come(plan: &Plan) -> bool {
+    plan.full && plan.ended == Some(Ended::Complete)
+}
