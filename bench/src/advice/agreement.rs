@@ -59,7 +59,7 @@ pub fn agreement(a: &Model, b: &Model, cases: usize, seed: u64) -> Agreement {
     agreement
 }
 
-fn picked(model: &Model, case: &Case) -> Option<Prediction> {
+pub(crate) fn picked(model: &Model, case: &Case) -> Option<Prediction> {
     let fit = model.strategies.iter().filter(|(_, strategy)| Needs::default().are_met_by(strategy));
     let mut predictions: Vec<Prediction> = fit.filter_map(|(name, _)| model.predict(name, case)).collect();
     predictions.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
@@ -70,8 +70,7 @@ fn picked(model: &Model, case: &Case) -> Option<Prediction> {
 /// 1,000 and 2,000.
 pub(crate) fn draw(model: &Model, limits: Limits, rng: &mut Xoshiro256PlusPlus) -> Option<Case> {
     let measured = &model.measured;
-    let skews: Vec<_> =
-        SKEWS.into_iter().filter(|skew| measured.skews.contains(harness::skew_name(*skew))).collect();
+    let skews: Vec<_> = SKEWS.into_iter().filter(|skew| measured.skews.contains(harness::skew_name(*skew))).collect();
     let between = |rng: &mut _, (least, most): (f64, f64)| (least.ln() + (most / least).ln() * share(rng)).exp();
     (0..TRIES).find_map(|_| {
         let is_asleep = measured.asleep.is_some() && share(rng) < ASLEEP;

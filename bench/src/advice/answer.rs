@@ -103,7 +103,13 @@ pub fn advise(model: &Model, case: &Case, needs: Needs, pictures: &Pictures) -> 
     }
     let outside = model.outside(case);
     if !outside.is_empty() {
-        return Ok(Advice { pick: None, runner_up: None, predictions: Vec::new(), reasons: outside, extrapolated: true });
+        return Ok(Advice {
+            pick: None,
+            runner_up: None,
+            predictions: Vec::new(),
+            reasons: outside,
+            extrapolated: true,
+        });
     }
     let mut predictions: Vec<Prediction> = fit.iter().filter_map(|name| model.predict(name, case)).collect();
     predictions.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
@@ -159,7 +165,11 @@ fn reason(model: &Model, case: &Case, one: &Prediction, other: &Prediction, pict
     let costs = |name: &str| Some((model.strategies.get(name)?, model.parts(name, case)?));
     let Some(((first, parts), (second, others))) = costs(a).zip(costs(b)) else { return String::new() };
     if a == b {
-        let told = format!("{a} is expected to take {}, of which {} is the keys' own work", time(one.seconds), time(parts.work));
+        let told = format!(
+            "{a} is expected to take {}, of which {} is the keys' own work",
+            time(one.seconds),
+            time(parts.work)
+        );
         return format!("{told}; see {}", pictures.link("grain"));
     }
     let differences = differences([(a, first, &parts), (b, second, &others)], case);
@@ -171,7 +181,10 @@ fn reason(model: &Model, case: &Case, one: &Prediction, other: &Prediction, pict
 }
 
 /// The parts of two times, each by how much it is larger in the second.
-fn differences([(a, first, parts), (b, second, others)]: [(&str, &Strategy, &Parts); 2], case: &Case) -> Vec<Difference> {
+fn differences(
+    [(a, first, parts), (b, second, others)]: [(&str, &Strategy, &Parts); 2],
+    case: &Case,
+) -> Vec<Difference> {
     let keys = case.keys as f64;
     let each = |strategy: &Strategy| strategy.per_key.max(strategy.per_key_in_turn);
     let bytes = case.output_bytes as f64;
@@ -234,7 +247,11 @@ fn equal(model: &Model, predictions: &[Prediction], pick: &Prediction, equals: u
         (crates, lines) => format!("needs {crates} crates and has {lines} lines"),
     };
     let intervals = if equals == 2 { "interval overlaps" } else { "intervals overlap" };
-    format!("{} {what}; it may be as fast as {}, whose {intervals} with that of the fastest", pick.strategy, others.join(", "))
+    format!(
+        "{} {what}; it may be as fast as {}, whose {intervals} with that of the fastest",
+        pick.strategy,
+        others.join(", ")
+    )
 }
 
 impl Advice {
@@ -286,9 +303,9 @@ mod tests {
     #[test]
     fn the_fastest_is_picked_and_equals_go_by_what_comes_along() {
         let given = advice(&case(), Needs::default());
-        // `counter` and `pool` overlap; `counter` needs no crate.
+        // All three overlap; `pool` needs a crate, and `chunks` has more lines.
         assert_eq!(given.pick.as_deref(), Some("counter"));
-        assert_eq!(given.runner_up.as_deref(), Some("pool"));
+        assert_eq!(given.runner_up.as_deref(), Some("chunks"));
         assert!(given.predictions.windows(2).all(|pair| pair[0].seconds <= pair[1].seconds));
         assert!(given.predictions.iter().all(|it| it.low < it.seconds && it.seconds < it.high));
         assert!(given.reasons.len() >= 2 && given.reasons.iter().all(|reason| !reason.is_empty()));

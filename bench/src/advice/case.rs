@@ -128,7 +128,10 @@ fn weights(skew: Skew, keys: u64) -> Vec<f64> {
     match skew {
         _ if keys < 2 => {}
         Skew::Uniform => {}
-        Skew::Zipf => weights.iter_mut().enumerate().for_each(|(index, weight)| *weight = ((1u64 << 32) / (index as u64 + 1)) as f64),
+        Skew::Zipf => weights
+            .iter_mut()
+            .enumerate()
+            .for_each(|(index, weight)| *weight = ((1u64 << 32) / (index as u64 + 1)) as f64),
         Skew::OneHuge => weights[0] = others,
         Skew::OneHugeLast => weights[keys as usize - 1] = others,
     }

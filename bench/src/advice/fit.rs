@@ -151,7 +151,8 @@ impl<'a> Fitted<'a> {
     fn best(cells: &[&'a Observed], setting: &Setting) -> Fitted<'a> {
         let fits = SCHEDULES.map(|schedule| Fitted::new(cells, setting, schedule).refined());
         // Of equals the first is taken: the simplest.
-        let best = fits.into_iter().reduce(|best, other| if other.misfit() < 0.99 * best.misfit() { other } else { best });
+        let best =
+            fits.into_iter().reduce(|best, other| if other.misfit() < 0.99 * best.misfit() { other } else { best });
         best.expect("there are schedules")
     }
 
@@ -259,7 +260,7 @@ impl<'a> Fitted<'a> {
 }
 
 /// With the digits that mean something, so that a file can be read, and is the same again.
-fn rounded(value: f64) -> f64 {
+pub(crate) fn rounded(value: f64) -> f64 {
     format!("{value:.4e}").parse().unwrap_or(value)
 }
 
@@ -278,7 +279,8 @@ impl LeastSquaresProblem<f64, Dyn, Dyn> for Fitted<'_> {
 
     fn set_params(&mut self, parameters: &DVector<f64>) {
         // Beyond e^10 of where it began no cost means anything.
-        self.parameters = parameters.zip_map(&self.initial, |value, initial| value.clamp(initial - 12.0, initial + 12.0));
+        self.parameters =
+            parameters.zip_map(&self.initial, |value, initial| value.clamp(initial - 12.0, initial + 12.0));
     }
 
     fn params(&self) -> DVector<f64> {

@@ -216,7 +216,10 @@ impl Model {
         );
         check(
             case.output_bytes <= output_bytes.1,
-            format!("--output-bytes {}: measured from {} to {} bytes", case.output_bytes, output_bytes.0, output_bytes.1),
+            format!(
+                "--output-bytes {}: measured from {} to {} bytes",
+                case.output_bytes, output_bytes.0, output_bytes.1
+            ),
         );
         check(
             (workers.0..=workers.1).contains(&case.workers),
@@ -230,7 +233,10 @@ impl Model {
             check(case.blocking <= blocking + 0.005, format!("--blocking {}: {shares}", percent(case.blocking)));
             let (slept, least) = (case.grain * case.blocking, asleep.unwrap_or(f64::INFINITY));
             let told = format!("--blocking {}: a key is asleep for {}", percent(case.blocking), time(slept));
-            check(slept * slack >= least || case.blocking > *blocking, format!("{told}, measured from {}", time(least)));
+            check(
+                slept * slack >= least || case.blocking > *blocking,
+                format!("{told}, measured from {}", time(least)),
+            );
         }
         outside
     }
@@ -263,7 +269,13 @@ pub fn time(seconds: f64) -> String {
         s if s >= 1e-6 => (s * 1e6, "µs"),
         s => (s * 1e9, "ns"),
     };
-    let digits = if value >= 99.95 { 0 } else if value >= 9.995 { 1 } else { 2 };
+    let digits = if value >= 99.95 {
+        0
+    } else if value >= 9.995 {
+        1
+    } else {
+        2
+    };
     format!("{value:.digits$} {unit}")
 }
 

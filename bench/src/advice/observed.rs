@@ -96,16 +96,18 @@ impl Observations {
 fn timed(run: &Run) -> impl Iterator<Item = (&Cell, &Measured)> {
     run.whole().filter(|(cell, measured)| {
         let row = run.plan.row(&cell.row);
-        let is_plain = row.is_some_and(|row| row.kind == Kind::Strategy && row.rng.is_none() && row.allocator.is_system());
+        let is_plain =
+            row.is_some_and(|row| row.kind == Kind::Strategy && row.rng.is_none() && row.allocator.is_system());
         is_plain && !cell.job.neighbour && !measured.warm.is_empty()
     })
 }
 
 /// Seconds from `start` to the end of the first batch: the median of the processes.
 fn first_batch(measured: &Measured) -> Option<f64> {
-    let times = measured.warm.values().filter_map(|answer| {
-        Some(seconds(answer.report.start_ns) + seconds(*answer.report.run_ns.first()?))
-    });
+    let times = measured
+        .warm
+        .values()
+        .filter_map(|answer| Some(seconds(answer.report.start_ns) + seconds(*answer.report.run_ns.first()?)));
     median(times).filter(|time| *time > 0.0)
 }
 

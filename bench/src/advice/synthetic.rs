@@ -99,7 +99,8 @@ fn jobs(model: &Model) -> Vec<(Option<&'static str>, Vec<Job>)> {
     let skews = model.measured.skews.iter();
     let skew = skews.map(|skew| Job { skew: skew.clone(), ..job("sum", 100, 200_000, 2) });
     let size = [100, 1_000, 10_000, 100_000, 1_000_000].map(|count| job("fill", 100, count, 2)).into_iter();
-    let size = size.chain([(100_000, 1_000), (10_000, 10_000), (10, 10_000_000)].map(|(keys, count)| job("fill", keys, count, 2)));
+    let size = size
+        .chain([(100_000, 1_000), (10_000, 10_000), (10, 10_000_000)].map(|(keys, count)| job("fill", keys, count, 2)));
     let blocking = [0.0, 0.3, 0.6, 0.9].into_iter().flat_map(|share: f64| {
         [2, 4, 16].map(|workers| Job {
             values: ((1.0 - share) * 1e6) as u64,
@@ -126,7 +127,8 @@ pub(crate) fn full(model: &Model, noise: f64, seed: u64) -> Full {
 
 fn run(model: &Model, sweep: Option<&str>, jobs: &[Job], noise: f64, rng: &mut Xoshiro256PlusPlus) -> Run {
     // In the size sweep only some take part, as in a real one.
-    let takes_part = |name: &&String| sweep != Some("size") || ["sequential", "counter", "processes"].contains(&name.as_str());
+    let takes_part =
+        |name: &&String| sweep != Some("size") || ["sequential", "counter", "processes"].contains(&name.as_str());
     let names: Vec<&String> = model.strategies.keys().filter(takes_part).collect();
     let row = |name: &&String| Row {
         name: (*name).clone(),

@@ -1,8 +1,8 @@
 //! What a strategy is, beside how fast: what it needs, and where it may be called from. Its own manifest says so.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::fs;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 

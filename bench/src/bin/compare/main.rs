@@ -22,6 +22,7 @@ use clap::Parser;
 
 use crate::options::{Command, Measuring, Options, Splice, Swept};
 
+mod advise;
 mod full;
 mod options;
 
@@ -58,6 +59,7 @@ fn run(options: &Options) -> Result<u8> {
         Some(Command::Splice(splice)) => enter().and_then(|root| splice_part(&root, splice))?,
         Some(Command::Cmp { first, second }) => enter().and_then(|_| cmp(first, second))?,
         Some(Command::Sweep(swept)) => return enter().and_then(|root| begin(&swept_request(swept, &root)?, &root)),
+        Some(Command::Advise(asked)) => return enter().and_then(|root| advise::run(asked, &root, listen)),
         None => return enter().and_then(|root| measure(options, &root)),
     }
     Ok(0)

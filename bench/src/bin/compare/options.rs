@@ -17,6 +17,8 @@ use bench::text::splice::Part;
 use clap::{Args, Parser, Subcommand};
 use harness::JobOptions;
 
+use crate::advise::Advise;
+
 use crate::full;
 
 const EXAMPLES: &str = "\
@@ -33,6 +35,7 @@ Examples:
   scripts/compare.sh --full --python                  that, and every sweep: the whole map, in under 40 minutes
   scripts/compare.sh --publish                        a run to be committed: results/STAMP, and in the index
   scripts/compare.sh --resume results/local/STAMP     go on with a run that was stopped
+  scripts/compare.sh advise --keys 10000 --grain 50us which strategy to pick, and how long it will take
   scripts/compare.sh cmp results/A results/B          what is faster or slower in the second run
   scripts/compare.sh report results/local/STAMP       remake the tables of a run from its samples
   scripts/compare.sh splice strategies results/STAMP  put a run's short table into README.md
@@ -162,6 +165,10 @@ pub(crate) enum Command {
         /// The second run's folder
         second: PathBuf,
     },
+    /// Say which strategy to pick for a case, and how long it will take
+    ///
+    /// From a cost model that is fitted to a run with its sweeps.
+    Advise(Box<Advise>),
     /// Put a part that is made from runs, or from code, into a document
     Splice(Splice),
     /// Keep one CPU busy until standard input ends: the neighbour of a sweep
