@@ -58,6 +58,9 @@ const SLOW: Duration = Duration::from_secs(3);
 /// take as long as all other jobs.
 const SLOW_OF_A_SWEEP: Duration = Duration::from_secs(1);
 
+/// Batches by which a row shows, before it is timed, whether it takes part at the next job of a sweep: the fastest counts.
+const LOOKS: u32 = 3;
+
 /// Bytes of outputs below which a sweep does not look at memory.
 const SMALL: u64 = 16_000_000;
 
@@ -542,6 +545,10 @@ impl<'a> Session<'a> {
         } else {
             flags.push("--digest".to_owned());
         }
+        let looks = if self.ends_below().is_some() { LOOKS } else { 1 };
+        if looks > 1 {
+            flags.extend(["--repeat".to_owned(), looks.to_string()]);
+        }
         let began = Instant::now();
         let limit = Some(self.entries[index].limit);
         let answer = match ask(&contender, &flags, reference.as_ref(), limit, self.interrupt)? {
@@ -549,7 +556,7 @@ impl<'a> Session<'a> {
             Err(trouble) => return self.fail(index, trouble.at(Stage::Verify, None)),
         };
         let entry = &mut self.entries[index];
-        entry.costs = Costs::of(&answer, began.elapsed());
+        entry.costs = Costs::of(&answer, began.elapsed() / looks);
         if contender.kind == Kind::Notebook {
             entry.limit = PATIENCE + 20 * entry.costs.digested;
         }
@@ -748,22 +755,28 @@ impl<'a> Session<'a> {
         takes_part.then(|| self.entries[index].contender.clone())
     }
 
-    /// Whether the row of this cell was so slow at a job before that this sweep has nothing to learn from it here.
+    /// The share of the ideal below which a row leaves this sweep, if there is one.
+    fn ends_below(&self) -> Option<f64> {
+        self.run.plan.sweep.as_deref().and_then(Sweep::named)?.ends_below
+    }
+
+    /// Whether the row of this cell was so slow at both jobs before this one that the sweep has nothing to learn from it here.
+    /// One alone may have been disturbed.
     fn has_shown_enough(&self, index: usize) -> bool {
-        let plan = &self.run.plan;
-        let sweep = plan.sweep.as_deref().and_then(Sweep::named);
-        let Some(least) = sweep.and_then(|sweep| sweep.ends_below) else { return false };
+        let Some(least) = self.ends_below() else { return false };
         let cell = self.cell(index);
-        if cell.row == SEQUENTIAL || cell.at == 0 || self.kind(index) != Kind::Strategy {
+        if cell.row == SEQUENTIAL || self.kind(index) != Kind::Strategy {
             return false;
         }
-        let Some(before) = plan.cells.iter().position(|it| it.row == cell.row && it.at == cell.at - 1) else {
-            return false;
+        let is_slow = |before: usize| {
+            let at = cell.at.checked_sub(before)?;
+            let index = self.run.plan.cells.iter().position(|it| it.row == cell.row && it.at == at)?;
+            let fastest = |measured: &Measured| measured.verified.as_ref()?.report.run_ns.iter().min().copied();
+            let ideal = seconds(fastest(self.reference_of(index)?)?) / self.cell(index).job.workers as f64;
+            let is_slow = |took| ideal / seconds(took) < least;
+            Some(self.cell(index).is_left_out() || fastest(&self.run.measured[index]).is_some_and(is_slow))
         };
-        let took = |measured: &Measured| Some(seconds(*measured.verified.as_ref()?.report.run_ns.first()?));
-        let ideal = self.reference_of(before).and_then(took).map(|ideal| ideal / self.cell(before).job.workers as f64);
-        let share = ideal.zip(took(&self.run.measured[before])).map(|(ideal, took)| ideal / took);
-        self.cell(before).is_left_out() || share.is_some_and(|share| share < least)
+        [1, 2].into_iter().all(|before| is_slow(before) == Some(true))
     }
 
     /// Takes a row out of the rest of the run, and says so.
