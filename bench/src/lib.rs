@@ -7,6 +7,7 @@
 //! - [`run`]: the files of a run. Everything below reads those, and what the notebook's programs are to be compared with.
 //! - [`numbers`]: medians, intervals, ranks.
 //! - [`text`]: what people read.
+//! - [`advice`]: which strategy to pick, and how long it will take, from a model that is fitted to a run with its sweeps.
 //!
 //! Below all of them is [`process`]: children, signals, and what is said on the way. Apart from a run is [`scaffold`]: a new
 //! strategy, made from `sequential`.

@@ -266,13 +266,14 @@ pub(crate) fn every_strategy_can_be_taken_home(root: &Path) {
 }
 
 /// The rooms of bench/src, each with those that it may look into: data goes one way through them.
-const ROOMS: [(&str, &[&str]); 6] = [
+const ROOMS: [(&str, &[&str]); 7] = [
     ("process", &[]),
     ("run", &[]),
     ("entrants", &["process", "run"]),
     ("numbers", &["run", "entrants"]),
     ("sampling", &["process", "run", "entrants", "numbers"]),
     ("text", &["run", "entrants", "numbers"]),
+    ("advice", &["process", "run", "entrants", "numbers", "sampling"]),
 ];
 
 pub(crate) fn the_rooms_of_bench_look_one_way(root: &Path) {
