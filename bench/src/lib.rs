@@ -9,6 +9,7 @@
 //! - [`text`]: what people read.
 //! - [`picture`]: what people look at.
 //! - [`html`]: the same as a page for a browser.
+//! - [`advice`]: which strategy to pick, and how long it will take, from a model that is fitted to a run with its sweeps.
 //!
 //! [`report`] makes all that people read of a run.
 //!
@@ -18,6 +19,7 @@
 //! Tables are a pure function of the files of a run: remaking them gives the same bytes.
 #![warn(clippy::print_stdout, clippy::print_stderr, reason = "they panic once nobody reads; see process/tell.rs")]
 
+pub mod advice;
 pub mod entrants;
 pub mod html;
 pub mod numbers;

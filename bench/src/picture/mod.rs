@@ -65,15 +65,6 @@ pub fn write(dir: &Path, figures: &[Figure]) -> Result<Vec<PathBuf>, FileError> 
     figures.iter().map(write).collect()
 }
 
-/// The picture in markdown, with its caption below. `dir` is where the page finds the picture: empty, or `pictures/`.
-pub fn markdown(figure: &Figure, dir: &str) -> String {
-    let Figure { title, caption, .. } = figure;
-    // What would end the description.
-    let described = format!("{title}: {caption}").replace('\\', r"\\").replace('[', r"\[").replace(']', r"\]");
-    let described = described.split_whitespace().collect::<Vec<_>>().join(" ");
-    format!("![{described}]({dir}{})\n\n{caption}\n", file_name(figure))
-}
-
 /// The picture's file.
 fn file_name(figure: &Figure) -> String {
     format!("{}.svg", figure.name)

@@ -63,7 +63,8 @@ impl FileError {
         move |why| FileError::Io { path: path.to_owned(), why }
     }
 
-    pub(super) fn json(path: &Path) -> impl FnOnce(serde_json::Error) -> FileError {
+    /// The same, where its JSON is not what it should be.
+    pub fn json(path: &Path) -> impl FnOnce(serde_json::Error) -> FileError {
         move |why| FileError::Json { path: path.to_owned(), why }
     }
 }

@@ -141,7 +141,7 @@ fn sweep_section(run: &Run) -> String {
     }
     let jobs = jobs_list(run);
     let of_each_job = || format!("{}{HOW_TO_READ_SWEEP}", sweep::tables(run, true));
-    let Some(view) = View::of(run) else { return of_each_job() + &jobs };
+    let Some(view) = View::of(run) else { return format!("{}{jobs}", of_each_job()) };
     let tables = views::tables(&view);
     if tables.is_empty() {
         return format!("{}\n\n{}{jobs}", views::nothing(&view), of_each_job());

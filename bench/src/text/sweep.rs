@@ -41,8 +41,8 @@ pub fn part(run: &Run) -> String {
     let tables = match run.plan.has_several_jobs() {
         // A view is of the system's allocator alone.
         _ if !viewed.is_empty() && !run.plan.has_allocators() => viewed,
-        true => viewed + &tables(run, false),
-        false => viewed + &one_job(run),
+        true => format!("{viewed}{}", tables(run, false)),
+        false => format!("{viewed}{}", one_job(run)),
     };
     format!("{tables}{}\n", made_by(run))
 }

@@ -266,7 +266,7 @@ pub(crate) fn every_strategy_can_be_taken_home(root: &Path) {
 }
 
 /// The rooms of bench/src, each with those that it may look into: data goes one way through them.
-const ROOMS: [(&str, &[&str]); 7] = [
+const ROOMS: [(&str, &[&str]); 9] = [
     ("process", &[]),
     ("run", &[]),
     ("entrants", &["process", "run"]),
@@ -274,6 +274,8 @@ const ROOMS: [(&str, &[&str]); 7] = [
     ("sampling", &["process", "run", "entrants", "numbers"]),
     ("text", &["run", "entrants", "numbers"]),
     ("picture", &["run", "numbers", "text"]),
+    ("html", &["run", "numbers", "text", "picture"]),
+    ("advice", &["process", "run", "entrants", "numbers", "sampling"]),
 ];
 
 pub(crate) fn the_rooms_of_bench_look_one_way(root: &Path) {

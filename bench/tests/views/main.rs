@@ -59,7 +59,7 @@ fn assert_drawable(figures: &[Figure]) {
             assert!(interval.is_none_or(holds), "{}: {value} {interval:?}", figure.name);
         }
         assert!(figure.caption.ends_with('.') && !figure.caption.contains("  "), "{}", figure.caption);
-        assert!(text::picture(figure).ends_with(&format!("]({}.svg)", figure.name)));
+        assert!(text::picture(figure, "").ends_with(&format!("]({}.svg)", figure.name)));
     }
 }
 

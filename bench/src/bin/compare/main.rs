@@ -23,6 +23,7 @@ use bench::text::{difference as difference_text, doubts, index, page};
 
 use crate::options::{Command, Measuring, Options, Splice, Swept};
 
+mod advise;
 mod full;
 mod list;
 mod open;
@@ -67,6 +68,7 @@ fn run(options: &Options) -> Result<u8> {
         Some(Command::Sweep(swept)) if swept.measuring.plan => enter().and_then(|root| preview::sweep(swept, &root))?,
         None if options.measuring.plan => enter().and_then(|root| preview::run(options, &root))?,
         Some(Command::Sweep(swept)) => return enter().and_then(|root| begin(&swept_request(swept, &root)?, &root)),
+        Some(Command::Advise(asked)) => return enter().and_then(|root| advise::run(asked, &root, listen)),
         None => return enter().and_then(|root| measure(options, &root)),
     }
     Ok(0)

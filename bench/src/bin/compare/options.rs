@@ -18,6 +18,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 use harness::JobOptions;
 
+use crate::advise::Advise;
+
 use crate::full;
 
 const EXAMPLES: &str = "\
@@ -36,6 +38,7 @@ Examples:
   scripts/compare.sh list                             the strategies, each in a line
   scripts/compare.sh --publish                        a run to be committed: results/STAMP, and in the index
   scripts/compare.sh --resume results/local/STAMP     go on with a run that was stopped
+  scripts/compare.sh advise --keys 10000 --grain 50us which strategy to pick, and how long it will take
   scripts/compare.sh cmp results/A results/B          what is faster or slower in the second run
   scripts/compare.sh report results/local/STAMP       remake the tables of a run from its samples
   scripts/compare.sh open                             where the page of the newest run is
@@ -198,6 +201,10 @@ pub(crate) enum Command {
         /// The run's folder [default: the newest in results/local or results]
         run: Option<PathBuf>,
     },
+    /// Say which strategy to pick for a case, and how long it will take
+    ///
+    /// From a cost model that is fitted to a run with its sweeps.
+    Advise(Box<Advise>),
     /// Put a part that is made from runs, or from code, into a document
     #[command(after_help = STATUS_OF_A_CHECK)]
     Splice(Splice),
