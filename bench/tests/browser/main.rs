@@ -368,7 +368,7 @@ async fn it_prints(browser: &Browser) {
     // A4, lying, within its margins.
     browser.size(1032).await;
     browser.medium("print", "dark").await;
-    let controls = "return [...document.querySelectorAll('nav, input, .skip, [role=tooltip]')]
+    let controls = "return [...document.querySelectorAll('nav, input, .skip, details, [role=tooltip]')]
         .filter(it => it.checkVisibility()).map(it => it.outerHTML.slice(0, 100))";
     assert_eq!(browser.strings(controls).await, Vec::<String>::new());
     let marks = "return [...document.querySelectorAll('th button')].map(it => getComputedStyle(it, '::after').content)
