@@ -192,8 +192,9 @@ async fn it_is_accessible(browser: &Browser, tools: &Tools, page: &Path) {
     let check = format!(
         "{}\nconst done = arguments[arguments.length - 1];
          axe.run(document, {{resultTypes: ['violations']}}).then(
-           result => done(result.violations.map(it => [it.impact, it.id, it.nodes.slice(0, 3).map(node => node.html + ' ' + node.failureSummary).join('; ')])),
-           error => done([['broken', String(error), '']]));",
+           result => done([result.passes.length, result.violations.map(it =>
+             [it.impact, it.id, it.nodes.slice(0, 3).map(node => node.html + ' ' + node.failureSummary).join('; ')])]),
+           error => done([0, [['broken', String(error), '']]]));",
         tools.axe
     );
     for (width, scheme) in [(1280, "light"), (1280, "dark"), (360, "light")] {
@@ -203,11 +204,12 @@ async fn it_is_accessible(browser: &Browser, tools: &Tools, page: &Path) {
             browser.screenshot(&picture_name(page, "dark")).await;
         }
         let result = browser.driver.execute_async(check.as_str(), Vec::new()).await.unwrap();
-        let found: Vec<[String; 3]> = result.convert().unwrap();
-        for [impact, rule, places] in found {
+        let (passed, violated): (usize, Vec<[String; 3]>) = result.convert().unwrap();
+        for [impact, rule, places] in violated {
             let is_serious = !matches!(impact.as_str(), "minor" | "moderate");
             assert!(!is_serious, "{}: {width} px, {scheme}: {rule}: {places}", page.display());
         }
+        assert!(passed > 20, "{passed} rules were tried and kept");
     }
     browser.medium("screen", "light").await;
 }
@@ -366,7 +368,7 @@ async fn it_prints(browser: &Browser) {
     // A4, lying, within its margins.
     browser.size(1032).await;
     browser.medium("print", "dark").await;
-    let controls = "return [...document.querySelectorAll('nav, input, .skip, [role=tooltip]')]
+    let controls = "return [...document.querySelectorAll('nav, input, .skip, details, [role=tooltip]')]
         .filter(it => it.checkVisibility()).map(it => it.outerHTML.slice(0, 100))";
     assert_eq!(browser.strings(controls).await, Vec::<String>::new());
     let marks = "return [...document.querySelectorAll('th button')].map(it => getComputedStyle(it, '::after').content)
