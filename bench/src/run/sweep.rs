@@ -64,7 +64,7 @@ const GRAIN: Sweep = Sweep {
     // Half of what METG(50 %) needs a point below of: a single look may be off by much.
     ends_below: Some(0.25),
     least_rounds: FEW_ROUNDS,
-    budget: 4.0 * 60.0,
+    budget: 3.5 * 60.0,
     is_of_full: true,
 };
 
@@ -98,7 +98,7 @@ const SCALING: Sweep = Sweep {
     },
     ends_below: None,
     least_rounds: FEW_ROUNDS,
-    budget: 4.0 * 60.0,
+    budget: 3.0 * 60.0,
     is_of_full: true,
 };
 
@@ -116,7 +116,7 @@ const SKEW: Sweep = Sweep {
     },
     ends_below: None,
     least_rounds: FEW_ROUNDS,
-    budget: 3.0 * 60.0,
+    budget: 2.5 * 60.0,
     is_of_full: true,
 };
 
@@ -138,7 +138,7 @@ const SIZE: Sweep = Sweep {
     },
     ends_below: None,
     least_rounds: FEW_ROUNDS,
-    budget: 4.0 * 60.0,
+    budget: 3.0 * 60.0,
     is_of_full: true,
 };
 
@@ -161,7 +161,7 @@ const BLOCKING: Sweep = Sweep {
     },
     ends_below: None,
     least_rounds: FEW_ROUNDS,
-    budget: 4.0 * 60.0,
+    budget: 3.0 * 60.0,
     is_of_full: true,
 };
 
@@ -185,7 +185,7 @@ const INTERFERENCE: Sweep = Sweep {
     },
     ends_below: None,
     least_rounds: 10,
-    budget: 90.0,
+    budget: 75.0,
     is_of_full: true,
 };
 

@@ -21,7 +21,7 @@ use crate::{INTERRUPTED, show_sweep};
 pub(crate) const LEAST_ROUNDS: u32 = 6;
 
 /// Seconds that they may take.
-pub(crate) const BUDGET: f64 = 6.0 * 60.0;
+pub(crate) const BUDGET: f64 = 8.0 * 60.0;
 
 /// The sweeps of a full run.
 fn sweeps() -> impl Iterator<Item = &'static Sweep> {

@@ -1,5 +1,7 @@
 //! What more workers than CPUs bring where keys sleep: speed-up over the share of a key that is asleep.
 
+use std::cmp::Ordering;
+
 use crate::numbers::curves::{self, Curve, Curves, Drawing, Mark, Unit};
 use crate::numbers::stats::{self, Figure, Ratio};
 use crate::numbers::views::{Clock, Strategy, axis, divided, point, strategies};
@@ -65,37 +67,37 @@ impl Blocking {
         Blocking { cpus, workers, rows, shares: shares.into_iter().map(|(share, _)| share).collect() }
     }
 
-    /// `blocking-STRATEGY` for each strategy.
+    /// `blocking-N` for each number of workers.
     pub fn figures(&self) -> Vec<curves::Figure> {
-        self.rows.iter().filter_map(|row| self.figure(row)).collect()
+        self.workers.iter().enumerate().filter_map(|(place, workers)| self.figure(place, *workers)).collect()
     }
 
-    fn figure(&self, row: &Row) -> Option<curves::Figure> {
-        let line = |(place, workers): (usize, &usize)| {
+    fn figure(&self, place: usize, workers: usize) -> Option<curves::Figure> {
+        let line = |row: &Row| {
             let points = self.shares.iter().zip(&row.shares);
             let points = points.filter_map(|(share, at)| Some(point(*share, at.speed_ups[place]?))).collect();
-            let name = if *workers == 1 { "1 worker".to_owned() } else { format!("{workers} workers") };
-            Curve { name, points }
+            Curve { name: row.name.clone(), points }
         };
-        let lines: Vec<Curve> =
-            self.workers.iter().enumerate().map(line).filter(|line| !line.points.is_empty()).collect();
+        let lines: Vec<Curve> = self.rows.iter().map(line).filter(|line| !line.points.is_empty()).collect();
         if lines.is_empty() {
             return None;
         }
-        let wins = row.more_wins_from.map(|share| {
-            format!(" From {:.0} % asleep, more workers than the {} CPUs are clearly faster.", share * 100.0, self.cpus)
-        });
+        let last = lines.iter().filter_map(|line| Some((&line.name, line.points.last()?)));
+        let fastest = last.max_by(|a, b| (a.1.x, a.1.y).partial_cmp(&(b.1.x, b.1.y)).unwrap_or(Ordering::Equal));
+        let fastest = fastest
+            .map(|(name, at)| format!(" At {:.0} % asleep, {name} is the fastest, with {:.2}×.", at.x * 100.0, at.y));
+        let count = if workers == 1 { "1 worker".to_owned() } else { format!("{workers} workers") };
         let caption = format!(
-            "How many times faster a warm batch of {} is than that of sequential (up), over the share of a key that sleeps (to the \
-             right), with a line for each number of workers and 95 % intervals.{}",
-            row.name,
-            wins.unwrap_or_default()
+            "How many times faster a warm batch is than that of sequential (up), over the share of a key that sleeps (to the right). \
+             Each line is a strategy with {count} on {} CPUs, with 95 % intervals.{}",
+            self.cpus,
+            fastest.unwrap_or_default()
         );
         let marks = vec![Mark { name: "as many times as there are CPUs".to_owned(), value: self.cpus as f64 }];
         let (x, y) = (axis("asleep", Unit::Share, false), axis("speed-up to sequential", Unit::Factor, true));
         let drawing = Drawing::Curves(Curves { x, y, lines, marks });
-        let title = format!("Keys that sleep, {}", row.name);
-        Some(curves::Figure { name: format!("blocking-{}", row.name), title, caption, drawing })
+        let title = format!("Keys that sleep, {count}");
+        Some(curves::Figure { name: format!("blocking-{workers}"), title, caption, drawing })
     }
 }
 
