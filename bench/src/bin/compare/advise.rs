@@ -280,6 +280,18 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_gives_no_advice_is_wrong_usage() {
+        let refused = |dir: &Path| model("--run", dir).unwrap_err().to_string();
+        let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded/run");
+        assert!(refused(&recorded).ends_with("it has no sweep grain; `compare --full` measures them all"));
+        let foreign = tempfile::tempdir().unwrap();
+        assert!(refused(foreign.path()).contains("run.json: No such file"));
+        std::fs::write(foreign.path().join("run.json"), r#"{"format": 2, "#).unwrap();
+        assert!(refused(foreign.path()).contains("run.json: EOF"));
+        assert!(refused(&foreign.path().join("gone")).starts_with("--run "));
+    }
+
+    #[test]
     fn a_check_takes_no_case() {
         assert!(advise(&["--check", "x", "--cases", "3", "--budget", "1m"]).is_ok());
         assert!(advise(&["--agree", "x", "y", "--seed", "3"]).is_ok());

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
+use bench::advice::{self as advice_model, AdviceError};
 use bench::entrants::selection;
 use bench::numbers::difference;
 use bench::process::interrupt::{Interrupt, Interrupted};
@@ -226,6 +227,13 @@ fn keep(run: Run, finished: Finished, printed: Result<()>, unindexed: Option<any
 /// Makes all that people read of a run from its other files.
 fn write_pages(dir: &Path) -> Result<()> {
     page::write(dir)?;
+    if advice_model::has_sweeps(dir) {
+        match advice_model::store(dir) {
+            // A run with failed rows has a page, and says there what is missing.
+            Err(error @ AdviceError::NoModel { .. }) => tell::warn(format_args!("there is no advice: {error}")),
+            stored => drop(stored?),
+        }
+    }
     Ok(())
 }
 
