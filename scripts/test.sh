@@ -20,6 +20,7 @@ if ! command -v shellcheck >/dev/null && mkdir -p "$tools/tmp"; then
         say "no shellcheck, and no pip that could fetch it: the scripts were not linted"
 fi
 if command -v shellcheck >/dev/null; then shellcheck scripts/*.sh .ci/run; fi
+scripts/browser-tools.sh
 cargo fmt --all --check
 cargo clippy --locked --workspace --all-targets -- -D warnings
 cargo test --locked --workspace

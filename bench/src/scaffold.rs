@@ -437,11 +437,11 @@ fn renamed(path: &Path, text: &str, name: &Name) -> Result<String, ScaffoldError
     match path.to_str() {
         Some("Cargo.toml") => manifest(text, name).map_err(|why| ScaffoldError::template(path, why)),
         Some("README.md") => Ok(readme(text, name)),
-        Some("src/lib.rs") => Ok(opening(name) + &source(&undocumented(text), name)),
+        Some("src/lib.rs") => Ok(format!("{}{}", opening(name), source(&undocumented(text), name))),
         Some(splice::PLAIN) => {
             let name_it =
                 format!("//! {FILL_IN}: `{0}` to take home. (So far it is what `{TEMPLATE}` is.)\n", name.kebab());
-            Ok(name_it + &source(&undocumented(text), name))
+            Ok(format!("{name_it}{}", source(&undocumented(text), name)))
         }
         _ if is_rust(path) => Ok(source(text, name)),
         _ => Ok(text.to_owned()),

@@ -107,6 +107,22 @@ pub(crate) fn target_directory(root: &Path) -> Result<Utf8PathBuf, cargo_metadat
     Ok(metadata(root)?.target_directory)
 }
 
+/// The folder in which cargo builds the workspace at `root`, and whether the workspace has the program of the machine's limit.
+pub(crate) fn expected(root: &Path) -> Result<(PathBuf, bool), cargo_metadata::Error> {
+    let metadata = metadata(root)?;
+    let mut targets = metadata.workspace_packages().into_iter().flat_map(|package| &package.targets);
+    let has_limit = targets.any(|target| target.is_bin() && target.name == LIMIT);
+    Ok((metadata.target_directory.into_std_path_buf(), has_limit))
+}
+
+/// Where programs with this allocator are below the target folder, unless cargo was told what to compile for.
+pub(crate) fn release(target: &Path, allocator: Allocator) -> PathBuf {
+    match allocator.is_system() {
+        true => target.join("release"),
+        false => target.join(ALLOCATORS).join(allocator.name()).join("release"),
+    }
+}
+
 fn metadata(root: &Path) -> Result<Metadata, cargo_metadata::Error> {
     MetadataCommand::new().current_dir(root).no_deps().other_options(["--locked".to_owned()]).exec()
 }

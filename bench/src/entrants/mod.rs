@@ -4,6 +4,7 @@ pub mod building;
 pub mod contender;
 pub mod environment;
 pub mod lines;
+pub mod listing;
 pub mod notebook;
 pub mod selection;
 pub mod toolchain;

@@ -142,6 +142,19 @@ pub fn built(root: &Path, names: &[String], allocators: &[Allocator], interrupt:
     Ok(strategies)
 }
 
+/// The same as they would be built, whether they are there or not.
+pub fn to_be_built(root: &Path, names: &[String], allocators: &[Allocator]) -> Result<Vec<Contender>> {
+    let (target, has_limit) = building::expected(root)?;
+    let program = |path: PathBuf| Contender::program(&path, &shown(root, &path));
+    let contenders = with_the_systems(allocators).flat_map(|allocator| {
+        let folder = building::release(&target, allocator);
+        let names = names_with(allocator, names, allocators);
+        names.into_iter().map(move |name| program(folder.join(&name)).with(&name, allocator))
+    });
+    let limit = has_limit.then(|| program(building::release(&target, Allocator::System).join(LIMIT)));
+    Ok(with_limits(contenders.collect(), limit))
+}
+
 /// The same of programs that somebody else has built. One with another allocator has that in its name: `std-counter.mimalloc`.
 pub fn carried(dir: &Path, root: &Path, names: &[String], allocators: &[Allocator]) -> Result<Strategies> {
     let program = |name: &str| Contender::program(&dir.join(name), &shown(root, &dir.join(name)));
@@ -193,16 +206,7 @@ pub fn notebook(
     strategies: &[Contender],
     interrupt: &Interrupt,
 ) -> Result<Notebook> {
-    let mut programs: Vec<Contender> = Vec::new();
-    for name in &selection.programs {
-        let script = format!("{FOLDER}/{name}.py");
-        let lines = fs::read_to_string(root.join(&script)).ok().map(|source| lines::count_python(&source));
-        let program = Contender { lines, ..Contender::notebook(root, INTERPRETER, &script) };
-        programs.extend(notebook::has_other_bits(name).then(|| program.drawing_from(OTHER_BITS)));
-        programs.push(Contender { rng: Some(SAME_BITS.to_owned()), ..program });
-    }
-    programs.sort_by_key(|program| !program.name.contains(SEQUENTIAL));
-
+    let programs = notebook_programs(root, selection);
     let environment = match environment::find(root, python, interrupt)? {
         Ok(Some(environment)) => Ok(environment),
         Ok(None) => made(root, python, interrupt)?,
@@ -215,6 +219,26 @@ pub fn notebook(
             return Ok(Notebook { programs, missing: Some(missing), ..Notebook::default() });
         }
     };
+    let counterparts = counterparts(selection, strategies);
+    Ok(Notebook { counterparts, programs, missing: None, requirements_xxh3: environment.requirements_xxh3 })
+}
+
+/// The notebook's programs, whether there is a Python that can run them or not.
+pub fn notebook_programs(root: &Path, selection: &Selection) -> Vec<Contender> {
+    let mut programs: Vec<Contender> = Vec::new();
+    for name in &selection.programs {
+        let script = format!("{FOLDER}/{name}.py");
+        let lines = fs::read_to_string(root.join(&script)).ok().map(|source| lines::count_python(&source));
+        let program = Contender { lines, ..Contender::notebook(root, INTERPRETER, &script) };
+        programs.extend(notebook::has_other_bits(name).then(|| program.drawing_from(OTHER_BITS)));
+        programs.push(Contender { rng: Some(SAME_BITS.to_owned()), ..program });
+    }
+    programs.sort_by_key(|program| !program.name.contains(SEQUENTIAL));
+    programs
+}
+
+/// Those of `strategies` that programs of the notebook are compared with, drawing as these do.
+pub fn counterparts(selection: &Selection, strategies: &[Contender]) -> Vec<Contender> {
     let compared = |strategy: &&Contender| {
         let name = strategy.name.as_str();
         let pairs = || selection.programs.iter().filter_map(|program| notebook::pair(program));
@@ -223,7 +247,7 @@ pub fn notebook(
     let mut counterparts: Vec<Contender> =
         strategies.iter().filter(compared).map(|strategy| strategy.drawing_from(SAME_BITS)).collect();
     counterparts.sort_by_key(|strategy| strategy.name != reference_of_same_bits());
-    Ok(Notebook { counterparts, programs, missing: None, requirements_xxh3: environment.requirements_xxh3 })
+    counterparts
 }
 
 /// The row that all others with CPython's bits are compared with.

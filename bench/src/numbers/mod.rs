@@ -6,6 +6,8 @@ pub mod digits;
 pub mod grid;
 pub mod porting;
 pub mod random;
+pub mod scalability;
 pub mod standings;
 pub mod stats;
 pub mod stopping;
+pub mod views;

@@ -85,6 +85,12 @@ impl Summary {
     pub fn shown(self) -> f64 {
         digits::time(self.median, self.spread).read()
     }
+
+    /// The summary in another unit.
+    #[must_use]
+    pub fn scaled(self, factor: f64) -> Summary {
+        Summary { median: self.median * factor, spread: self.spread.map(|spread| spread * factor) }
+    }
 }
 
 impl Figure {
@@ -120,17 +126,35 @@ impl Figure {
 
     /// The same with an interval of another confidence.
     pub fn over_with(&self, under: &Figure, confidence: f64) -> Ratio {
-        let mut ratios: Vec<f64> =
-            self.resampled.iter().zip(&under.resampled).map(|(over, under)| over / under).collect();
-        ratios.sort_by(f64::total_cmp);
-        let outside = ((1.0 - confidence) / 2.0 * ratios.len() as f64) as usize;
-        let ends = (ratios.get(outside), ratios.len().checked_sub(1 + outside).and_then(|end| ratios.get(end)));
-        let interval = match ends {
-            (Some(&low), Some(&high)) => Some(Interval { low, high }),
-            _ => None,
-        };
-        Ratio { value: self.summary.shown() / under.summary.shown(), interval }
+        let ratios = self.resampled.iter().zip(&under.resampled).map(|(over, under)| over / under).collect();
+        Ratio { value: self.summary.shown() / under.summary.shown(), interval: middle_of(ratios, confidence) }
     }
+
+    /// Where the true median probably is; `None` if there are too few runs.
+    pub fn interval(&self) -> Option<Interval> {
+        middle_of(self.resampled.clone(), CONFIDENCE)
+    }
+
+    /// The medians of the resamples, for what is made from several figures. Those of the same rounds belong together.
+    pub fn resamples(&self) -> &[f64] {
+        &self.resampled
+    }
+
+    /// The figure in another unit, such as per value.
+    #[must_use]
+    pub fn scaled(mut self, factor: f64) -> Figure {
+        self.summary = self.summary.scaled(factor);
+        self.resampled.iter_mut().for_each(|median| *median *= factor);
+        self
+    }
+}
+
+/// The interval that leaves out as many of the resamples on each side as `confidence` says; nothing if there are none.
+pub fn middle_of(mut resamples: Vec<f64>, confidence: f64) -> Option<Interval> {
+    resamples.sort_by(f64::total_cmp);
+    let outside = ((1.0 - confidence) / 2.0 * resamples.len() as f64) as usize;
+    let high = *resamples.get(resamples.len().checked_sub(1 + outside)?)?;
+    Some(Interval { low: *resamples.get(outside)?, high })
 }
 
 /// Medians of resamples: as many draws as there are values, with replacement.
@@ -169,6 +193,13 @@ impl Ratio {
     /// How far the interval reaches from the ratio, as a factor minus 1, on the side where it reaches farther.
     pub fn margin(&self) -> Option<f64> {
         self.interval.map(|Interval { low, high }| (self.value / low).max(high / self.value) - 1.0)
+    }
+
+    /// So many times the ratio.
+    #[must_use]
+    pub fn scaled(self, factor: f64) -> Ratio {
+        let interval = self.interval.map(|Interval { low, high }| Interval { low: low * factor, high: high * factor });
+        Ratio { value: self.value * factor, interval }
     }
 }
 

@@ -8,6 +8,7 @@
 //!     README.md       the tables
 //!     model.json      the cost model, of a run with sweeps
 //!     check.json      its predictions against fresh measurements, where they were checked
+//!     report.html     the same as a page for a browser
 //! ```
 //!
 //! A line of `samples.jsonl` is whole or does not count: a run that was killed has lost the sample in flight and nothing else.

@@ -35,7 +35,7 @@ use crate::sampling::{condition, machine, memory, schedule, survival};
 
 /// Batches per warm process. The first is cold, which leaves two warm samples: more batches in one process would say more
 /// about that process and less about the strategy.
-const REPEAT: u32 = 3;
+pub(crate) const REPEAT: u32 = 3;
 
 /// How long a process may take before it counts as hanging: this, and 20 times what `sequential` took for one batch, or
 /// what a program of the notebook took itself. Far beyond what any strategy needs that is worth a row; without a limit one
@@ -47,12 +47,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PATIENCE_PER_VALUE: f64 = 3e-6;
 
 /// What a program of the notebook is thought to take per value until it has shown. Progress alone depends on it.
-const GUESS_PER_VALUE: f64 = 0.1e-6;
+pub(crate) const GUESS_PER_VALUE: f64 = 0.1e-6;
 
 /// A program of the notebook that takes longer is timed in the first [`LEAST_ROUNDS`] rounds alone, is not timed in the
 /// discarded one, and has two batches per warm process. At the default size each of its runs lasts longer than a round of all
 /// strategies, and what is to be told, a factor of tens, shows in ten.
-const SLOW: Duration = Duration::from_secs(3);
+pub(crate) const SLOW: Duration = Duration::from_secs(3);
 
 /// A job of a sweep at which `sequential` takes longer is timed in [`FEW`] rounds, one of them warm: 8 GB of outputs would else
 /// take as long as all other jobs.
@@ -65,7 +65,7 @@ const LOOKS: u32 = 3;
 const SMALL: u64 = 16_000_000;
 
 /// Warm processes of a slow program whose clock is the cold one: the fewest that have a middle one.
-const FEW: u32 = 3;
+pub(crate) const FEW: u32 = 3;
 
 /// What has become of a run.
 pub struct Finished {

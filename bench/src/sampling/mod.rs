@@ -8,6 +8,7 @@ pub mod machine;
 pub mod memory;
 pub mod neighbour;
 pub mod pace;
+pub mod preview;
 pub mod programs;
 pub mod progress;
 pub mod schedule;

@@ -92,11 +92,7 @@ pub fn find(request: &Request, root: &Path, interrupt: &Interrupt) -> Result<Pro
         Some(python) => selection::notebook(root, python, &selection, &contenders, interrupt)?,
         None => Notebook::default(),
     };
-    // The machine's limit is that of memory, and the other workloads hardly use any. A sweep asks how rows differ, not how far
-    // they are from it.
-    if request.sweep.is_some() || request.jobs.iter().any(|job| job.workload != "fill") {
-        contenders.retain(|contender| contender.kind != Kind::Limit);
-    }
+    contenders.retain(|contender| request.is_for(contender));
     let sequential = contenders.iter().find(|contender| contender.name == SEQUENTIAL).context("no sequential")?.clone();
     let Notebook { counterparts, programs, missing, requirements_xxh3 } = notebook;
     contenders.extend(counterparts);
@@ -107,6 +103,35 @@ pub fn find(request: &Request, root: &Path, interrupt: &Interrupt) -> Result<Pro
     }
     contenders.push(sequential.control());
     Ok(Programs { contenders, not_measured, unbuilt, sequential, requirements_xxh3, toolchain, hyperfine })
+}
+
+/// The rows of what is asked for, as far as that is known before anything is built or installed, the control last.
+///
+/// # Errors
+///
+/// What is wrong with the request.
+pub fn expected(request: &Request, root: &Path) -> Result<Vec<Contender>> {
+    let selection = Selection::of(&request.only, root, request.python.is_some())?;
+    let mut contenders = match request.bin_dir.as_deref() {
+        Some(dir) => selection::carried(dir, root, &selection.carried(dir)?, &request.allocators)?.contenders,
+        None => selection::to_be_built(root, &selection.in_source(root)?, &request.allocators)?,
+    };
+    contenders.retain(|contender| request.is_for(contender));
+    let control = contenders.iter().find(|contender| contender.name == SEQUENTIAL).map(Contender::control);
+    if request.python.is_some() {
+        contenders.extend(selection::counterparts(&selection, &contenders));
+        contenders.extend(selection::notebook_programs(root, &selection));
+    }
+    contenders.extend(control);
+    Ok(contenders)
+}
+
+impl Request {
+    /// Whether a row belongs to it. The machine's limit is that of memory, and the other workloads hardly use any. A sweep asks
+    /// how rows differ, not how far they are from it.
+    fn is_for(&self, contender: &Contender) -> bool {
+        contender.kind != Kind::Limit || (self.sweep.is_none() && self.jobs.iter().all(|job| job.workload == "fill"))
+    }
 }
 
 impl Programs {

@@ -21,10 +21,20 @@ impl Progress {
     /// Of a run that is expected to take `total`. The rows' shares of it count, not whether it is right.
     pub fn new(total: Duration) -> Progress {
         let bar = stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{wide_bar} {percent} %, {eta} left  {msg:<40!}");
+            let style = ProgressStyle::with_template("{wide_bar} {percent} %{prefix}  {msg:<40!}");
             ProgressBar::new(millis(total)).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
-        Progress { bar, started: Instant::now(), done: Duration::ZERO, total }
+        let progress = Progress { bar, started: Instant::now(), done: Duration::ZERO, total };
+        progress.tell_left();
+        progress
+    }
+
+    /// Shows how long the rest takes. It is not the bar's own guess, which knows nothing before the first part is done.
+    fn tell_left(&self) {
+        if let (Some(bar), Some(left)) = (&self.bar, self.left()) {
+            let left = if left < SOON { "a few seconds".to_owned() } else { about(left) };
+            bar.set_prefix(format!(", {left} left"));
+        }
     }
 
     /// Tells what begins now, and how long it will take.
@@ -56,6 +66,7 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.set_position(millis(self.done));
         }
+        self.tell_left();
     }
 
     /// The rest of the run is expected to take so long: more is known now than at its start.
@@ -64,8 +75,8 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.set_length(millis(rest));
             bar.set_position(0);
-            bar.reset_eta();
         }
+        self.tell_left();
     }
 
     /// Something that should stay on the screen.
@@ -90,7 +101,7 @@ impl Progress {
 
     /// From the pace so far, or as expected if nothing is done yet.
     fn left(&self) -> Option<Duration> {
-        let rest = self.total.checked_sub(self.done)?.as_secs_f64();
+        let rest = self.total.saturating_sub(self.done).as_secs_f64();
         let pace =
             if self.done.is_zero() { 1.0 } else { self.started.elapsed().as_secs_f64() / self.done.as_secs_f64() };
         Duration::try_from_secs_f64(pace * rest).ok()
@@ -117,6 +128,19 @@ mod tests {
     fn a_guess_has_no_more_digits_than_it_is_worth() {
         let told = [11, 62, 89, 90, 149, 3_600].map(|seconds| about(Duration::from_secs(seconds)));
         assert_eq!(told, ["about 15 s", "about 65 s", "about 90 s", "about 2 min", "about 2 min", "about 60 min"]);
+    }
+
+    #[test]
+    fn a_bar_shows_what_is_left_from_its_beginning() {
+        let bar = ProgressBar::hidden();
+        let mut progress = Progress { bar: Some(bar.clone()), ..Progress::new(Duration::ZERO) };
+        progress.restart(Duration::from_secs(200));
+        assert_eq!((bar.prefix().as_str(), bar.position()), (", about 3 min left", 0));
+        progress.started = Instant::now().checked_sub(Duration::from_secs(47)).unwrap();
+        progress.advance(Duration::from_secs(100));
+        assert_eq!((bar.prefix().as_str(), bar.position()), (", about 50 s left", 100_000));
+        progress.advance(Duration::from_secs(200));
+        assert_eq!(bar.prefix(), ", a few seconds left", "it takes longer than was thought");
     }
 
     #[test]

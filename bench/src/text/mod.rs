@@ -10,6 +10,7 @@ pub mod splice;
 pub mod strategies;
 pub mod sweep;
 pub mod table;
+pub mod views;
 
 use std::fmt::Write;
 
@@ -20,26 +21,30 @@ use crate::run::job::Job;
 use crate::run::plan::Plan;
 use crate::run::sample::Survival;
 
-/// The job in words.
+/// The job in words; of a sweep, its jobs.
 pub fn title(plan: &Plan) -> String {
     let Some(job) = plan.job() else { return "no job".to_owned() };
     let mut title = match plan.jobs().last().filter(|_| plan.has_several_jobs()) {
         None => format!("{}: {} keys × {}", job.workload, number::grouped(job.keys), number::grouped(job.count)),
-        Some(last) if last.count == job.count => {
+        Some(last) if plan.jobs().all(|other| is_alike(other, job) && other.count == job.count) => {
             let jobs: Vec<Job> = plan.jobs().cloned().collect();
-            let (sweep, heads) = (plan.sweep.as_deref().unwrap_or("sweep"), sweep::heads(&jobs).join(", "));
+            let heads = sweep::heads(&jobs).join(", ");
             let unit = if job.workload == "wait" { "µs" } else { "values" };
             let on_average = if jobs.iter().any(|job| job.skew != "uniform") { " on average" } else { "" };
-            format!("{sweep}: {}, {heads} at {} {unit} a key{on_average}", job.workload, number::grouped(job.count))
+            let count = number::grouped(last.count);
+            format!("{}: {}, {heads} at {count} {unit} a key{on_average}", named(plan), job.workload)
         }
-        Some(last) => format!(
-            "{}: {}, {} values in blocks of {} to {}",
-            plan.sweep.as_deref().unwrap_or("sweep"),
-            job.workload,
-            number::grouped(job.keys * job.count),
-            sweep::size(job),
-            sweep::size(last)
-        ),
+        Some(last) if plan.jobs().all(|other| is_alike(other, job) && is_as_large(other, job)) => {
+            format!(
+                "{}: {}, {} values in blocks of {} to {}",
+                named(plan),
+                job.workload,
+                number::grouped(job.keys * job.count),
+                sweep::size(job),
+                sweep::size(last)
+            )
+        }
+        Some(_) => return ranges(plan),
     };
     if job.workload == "wait" && !plan.has_several_jobs() {
         title += " µs";
@@ -55,6 +60,61 @@ pub fn title(plan: &Plan) -> String {
     }
     let _ = write!(title, ", {}", workers(job));
     title
+}
+
+fn named(plan: &Plan) -> &str {
+    plan.sweep.as_deref().unwrap_or("sweep")
+}
+
+/// Whether two jobs differ in no more than keys, count and skew.
+fn is_alike(one: &Job, other: &Job) -> bool {
+    let Job { keys, count, ref skew, .. } = *other;
+    let workers = if keys == one.keys { one.workers } else { other.workers };
+    *other == Job { keys, count, skew: skew.clone(), workers, ..one.clone() }
+}
+
+/// Whether two jobs of `fill` have the same number of values.
+fn is_as_large(one: &Job, other: &Job) -> bool {
+    one.workload == "fill" && one.keys * one.count == other.keys * other.count
+}
+
+/// Several jobs that differ in more than one way, by the least and the most of each.
+fn ranges(plan: &Plan) -> String {
+    let jobs: Vec<&Job> = plan.jobs().collect();
+    let words = |of: fn(&Job) -> &str| {
+        let mut words: Vec<&str> = jobs.iter().map(|job| of(job)).collect();
+        let mut seen: Vec<&str> = Vec::new();
+        words.retain(|word| {
+            let is_new = !seen.contains(word);
+            seen.push(word);
+            is_new
+        });
+        words.join(" and ")
+    };
+    let range = |of: fn(&Job) -> u64| {
+        let values = || jobs.iter().map(|job| of(job));
+        match (values().min().unwrap_or(0), values().max().unwrap_or(0)) {
+            (low, high) if low == high => number::grouped(low),
+            (low, high) => format!("{} to {}", number::grouped(low), number::grouped(high)),
+        }
+    };
+    let unit = if jobs.iter().all(|job| job.workload == "wait") { " µs" } else { "" };
+    let (keys, count, workers) = (range(|job| job.keys), range(|job| job.count), range(|job| job.workers as u64));
+    let workers = if workers == "1" { "1 worker".to_owned() } else { format!("{workers} workers") };
+    let mut title = format!("{}: {}, {keys} keys × {count}{unit}", named(plan), words(|job| &job.workload));
+    if jobs.iter().any(|job| job.values > 0) {
+        let _ = write!(title, " and {} values", range(|job| job.values));
+    }
+    if jobs.iter().any(|job| job.skew != "uniform") {
+        let _ = write!(title, ", {}", words(|job| &job.skew));
+    }
+    if jobs.iter().any(|job| job.rng != "xoshiro") {
+        let _ = write!(title, ", {}", words(|job| &job.rng));
+    }
+    if jobs.iter().any(|job| job.neighbour) {
+        title += ", with a busy neighbour and without";
+    }
+    format!("{title}, {workers}")
 }
 
 /// How many workers a job has, in words.

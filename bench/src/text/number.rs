@@ -19,6 +19,17 @@ pub fn short_time(seconds: f64) -> String {
     format!("{value:.decimals$} {unit}")
 }
 
+/// A time with the interval in which it probably is: `412 ms [398, 431]`. Without the interval if there is none.
+pub fn time_within(seconds: f64, interval: Option<Interval>) -> String {
+    // A difference of times may be negative, or much smaller than its interval is wide.
+    let ends = interval.map_or([seconds; 2], |Interval { low, high }| [low, high]);
+    let largest = ends.into_iter().map(f64::abs).fold(seconds.abs(), f64::max);
+    let Shown { decimals, unit, scale, .. } = digits::time(largest, None);
+    let shown = |seconds: f64| format!("{:.decimals$}", seconds * scale);
+    let interval = interval.map(|Interval { low, high }| format!(" [{}, {}]", shown(low), shown(high)));
+    format!("{} {unit}{}", shown(seconds), interval.unwrap_or_default())
+}
+
 /// A ratio with its interval: `3.14× [3.08, 3.21]`. Without the interval if there is none.
 pub fn ratio(ratio: Ratio) -> String {
     let decimals = ratio_decimals(ratio.value);
@@ -110,6 +121,14 @@ mod tests {
         assert_eq!(short_time(0.0), "0 ms");
         assert_eq!(short_time(123.4), "123 s");
         assert_eq!(short_time(43e-9), "43.0 ns");
+    }
+
+    #[test]
+    fn the_ends_of_an_interval_have_the_unit_of_the_time() {
+        let interval = Some(Interval { low: 0.98e-6, high: 1.4e-6 });
+        assert_eq!(time_within(1.234e-6, interval), "1.23 µs [0.98, 1.40]");
+        assert_eq!(time_within(-3e-9, Some(Interval { low: -10e-9, high: 4e-9 })), "-3.0 ns [-10.0, 4.0]");
+        assert_eq!(time_within(0.0123, None), "12.3 ms");
     }
 
     #[test]

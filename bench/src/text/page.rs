@@ -1,29 +1,23 @@
 //! The page of one run.
 
 use std::fmt::Write;
-use std::path::Path;
 
+use crate::numbers::curves::Figure;
 use crate::numbers::standings::{Control, Standing, Standings};
 use crate::numbers::stopping;
+use crate::numbers::views::View;
 use crate::numbers::{porting as ported, stats};
-use crate::run::folder::{FileError, write_whole};
 use crate::run::job::Job;
 use crate::run::machine::{Activity, Others};
 use crate::run::plan::{CONTROL, Cell, Row, SEQUENTIAL};
 use crate::run::sample::Stage;
+use crate::run::sweep::Sweep;
 use crate::run::{Measured, Run};
 use crate::text::number::{self, NOTHING};
 use crate::text::table::{Align, markdown};
 use crate::text::{
-    compared, doubts, or_nothing, porting, seen, strategies, survives, sweep, title, to_output, workers,
+    compared, doubts, or_nothing, porting, seen, strategies, survives, sweep, title, to_output, views, workers,
 };
-
-/// Remakes `README.md` in the folder of a run from the other files in it.
-pub fn write(dir: &Path) -> Result<Run, FileError> {
-    let run = Run::read(dir)?;
-    write_whole(&dir.join("README.md"), render(&run).as_bytes())?;
-    Ok(run)
-}
 
 /// What a terminal shows at the end of a run.
 pub fn tables(run: &Run) -> String {
@@ -34,8 +28,13 @@ pub fn tables(run: &Run) -> String {
     format!("{}{others}{}", porting::table(run), strategies::table(run))
 }
 
-/// The page.
+/// The page, without pictures.
 pub fn render(run: &Run) -> String {
+    with_pictures(run, &[], &[])
+}
+
+/// The page with these pictures of the run in it, and with what its sweeps have to show.
+pub fn with_pictures(run: &Run, pictures: &[Figure], sweeps: &[Run]) -> String {
     let several = run.plan.has_several_jobs();
     let standings = Standings::of(run);
     let mut page = format!("# {}\n\n", title(&run.plan));
@@ -44,11 +43,14 @@ pub fn render(run: &Run) -> String {
     }
     page += "Made by `compare` from the other files in this folder; `compare report` makes it again.\n\n";
     if several {
+        page += &pictures_section(pictures);
         page += &sweep_section(run);
         page += &wide_section(run);
         page += &outliers_section(&standings);
     } else {
         page += &main_table(&standings);
+        page += &pictures_section(pictures);
+        page += &sweeps.iter().map(below_section).collect::<String>();
         page += &wide_section(run);
         page += &porting_section(run);
         page += &allocators_section(run);
@@ -61,6 +63,28 @@ pub fn render(run: &Run) -> String {
     page += &control_section(standings.control, several);
     page += &provenance(run);
     page
+}
+
+fn pictures_section(pictures: &[Figure]) -> String {
+    pictures.iter().map(|figure| format!("{}\n\n", views::picture(figure, ""))).collect()
+}
+
+/// A sweep of this run: its pictures, and where its tables are.
+fn below_section(sweep: &Run) -> String {
+    let Some(name) = &sweep.plan.sweep else { return String::new() };
+    let about = Sweep::named(name).map(|sweep| sweep.about).unwrap_or_default();
+    let dir = format!("{name}/");
+    let figures = View::of(sweep).map(|view| view.figures()).unwrap_or_default();
+    let pictures: String = figures.iter().map(|figure| format!("{}\n\n", views::picture(figure, &dir))).collect();
+    format!(
+        "## {}\n\nThe sweep over {about}. [Its tables and samples]({dir}README.md)\n\n{pictures}",
+        capitalised(name)
+    )
+}
+
+fn capitalised(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 const HOW_TO_READ: &str = "\
@@ -115,14 +139,35 @@ fn sweep_section(run: &Run) -> String {
     if !run.is_timed() {
         return "Nothing was timed.\n\n".to_owned();
     }
-    format!("{}{HOW_TO_READ_SWEEP}{}", sweep::tables(run, true), jobs_list(run))
+    let jobs = jobs_list(run);
+    let of_each_job = || format!("{}{HOW_TO_READ_SWEEP}", sweep::tables(run, true));
+    let Some(view) = View::of(run) else { return format!("{}{jobs}", of_each_job()) };
+    let tables = views::tables(&view);
+    if tables.is_empty() {
+        return format!("{}\n\n{}{jobs}", views::nothing(&view), of_each_job());
+    }
+    // A view is of the system's allocator alone.
+    let others = if run.plan.has_allocators() { of_each_job() } else { String::new() };
+    format!("{tables}{}{others}{jobs}", views::how_to_read(&view))
 }
 
 /// What the numbers at the ends of cells mean.
 fn jobs_list(run: &Run) -> String {
+    let several = run.plan.jobs().any(|job| Some(&job.workload) != run.plan.job().map(|first| &first.workload));
     let job = |(number, job): (usize, &Job)| {
+        let workload = if several { format!("{}, ", job.workload) } else { String::new() };
         let (keys, count) = (number::grouped(job.keys), number::grouped(job.count));
-        format!("- `#{number}`: {keys} keys × {count}, {}, {}\n", job.skew, workers(job))
+        let asleep = if job.workload == "wait" { " µs" } else { "" };
+        let computed = match job.values {
+            0 => String::new(),
+            values => format!(" and {} values", number::grouped(values)),
+        };
+        let neighbour = if job.neighbour { ", beside a busy neighbour" } else { "" };
+        format!(
+            "- `#{number}`: {workload}{keys} keys × {count}{asleep}{computed}, {}, {}{neighbour}\n",
+            job.skew,
+            workers(job)
+        )
     };
     let jobs: Vec<String> = (1..).zip(run.plan.jobs()).map(job).collect();
     format!("Where a row is named at one of them, and by `compare cmp`, they are called:\n\n{}\n", jobs.concat())

@@ -4,10 +4,11 @@ use std::iter;
 
 use crate::numbers::grid::{Grid, Line, Place};
 use crate::numbers::stats::Figure;
+use crate::numbers::views::View;
 use crate::run::Run;
 use crate::run::job::Job;
 use crate::text::table::{Align, markdown};
-use crate::text::{compared, made_by, number, or_nothing, to_output};
+use crate::text::{compared, made_by, number, or_nothing, to_output, views};
 
 /// The tables of a run of several jobs, each with its question above it; the ratios with their intervals if those are wanted.
 pub fn tables(run: &Run, intervals: bool) -> String {
@@ -36,7 +37,13 @@ pub fn tables(run: &Run, intervals: bool) -> String {
 
 /// The same as a part of a document.
 pub fn part(run: &Run) -> String {
-    let tables = if run.plan.has_several_jobs() { tables(run, false) } else { one_job(run) };
+    let viewed = View::of(run).map(|view| views::tables(&view)).unwrap_or_default();
+    let tables = match run.plan.has_several_jobs() {
+        // A view is of the system's allocator alone.
+        _ if !viewed.is_empty() && !run.plan.has_allocators() => viewed,
+        true => format!("{viewed}{}", tables(run, false)),
+        false => format!("{viewed}{}", one_job(run)),
+    };
     format!("{tables}{}\n", made_by(run))
 }
 

@@ -3,7 +3,10 @@
 #![cfg(unix)]
 
 mod allocating;
+mod asking;
+mod full;
 mod measuring;
+mod opening;
 mod publishing;
 mod resuming;
 mod stopping;

@@ -171,7 +171,7 @@ fn results_hold_no_path_of_this_machine() {
         }
         files += 1;
     }
-    assert_eq!(files, 5, "the index, and of the run: page, plan, machine, samples");
+    assert_eq!(files, 6, "the index, and of the run: both pages, plan, machine, samples");
 }
 
 fn interrupted_by(signal: &str) {

@@ -57,7 +57,8 @@ impl Tree {
         let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
         command.args(arguments).current_dir(self.dir.path()).stdin(Stdio::null());
         command.env("PATH", format!("{}:{path}", self.path("path").display())).env("FAKE_STATE", self.path("state"));
-        command.env_remove("FANOUT_WORKERS").env_remove("RUSTFLAGS");
+        // A fake cargo puts fake programs where it is told to.
+        command.env_remove("FANOUT_WORKERS").env_remove("RUSTFLAGS").env_remove("CARGO_TARGET_DIR");
         command
     }
 

@@ -266,13 +266,15 @@ pub(crate) fn every_strategy_can_be_taken_home(root: &Path) {
 }
 
 /// The rooms of bench/src, each with those that it may look into: data goes one way through them.
-const ROOMS: [(&str, &[&str]); 7] = [
+const ROOMS: [(&str, &[&str]); 9] = [
     ("process", &[]),
     ("run", &[]),
     ("entrants", &["process", "run"]),
     ("numbers", &["run", "entrants"]),
     ("sampling", &["process", "run", "entrants", "numbers"]),
     ("text", &["run", "entrants", "numbers"]),
+    ("picture", &["run", "numbers", "text"]),
+    ("html", &["run", "numbers", "text", "picture"]),
     ("advice", &["process", "run", "entrants", "numbers", "sampling"]),
 ];
 

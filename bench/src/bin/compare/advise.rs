@@ -9,7 +9,7 @@ use bench::advice::answer::{Needs, Pictures, advise};
 use bench::advice::case::{Case, SKEWS};
 use bench::advice::check::{self, Asked};
 use bench::advice::model::{Model, time};
-use bench::advice::{self};
+use bench::advice::{self, AdviceError};
 use bench::entrants::selection::{self, Selection};
 use bench::process::interrupt::Interrupt;
 use bench::process::tell::{self, Usage};
@@ -122,6 +122,19 @@ pub(crate) fn run(asked: &Advise, root: &Path, listen: impl Fn() -> Result<Inter
         _ => answer(asked, root)?,
     }
     Ok(0)
+}
+
+/// Stores the model of the run in `dir`, if it has all sweeps that one needs.
+pub(crate) fn store(dir: &Path) -> Result<()> {
+    if !advice::has_sweeps(dir) {
+        return Ok(());
+    }
+    match advice::store(dir) {
+        // A run with failed rows has a page, which says what is missing.
+        Err(error @ AdviceError::NoModel { .. }) => tell::warn(format_args!("there is no advice: {error}")),
+        stored => drop(stored?),
+    }
+    Ok(())
 }
 
 /// Prints the advice for a case.

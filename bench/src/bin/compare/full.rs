@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use bench::process::interrupt::Interrupt;
 use bench::process::tell::{self, Usage};
+use bench::report;
 use bench::run::Run;
 use bench::run::allocator::Allocator;
 use bench::run::folder::PLAN;
@@ -14,7 +15,7 @@ use bench::run::sweep::{SWEEPS, Sweep};
 use bench::sampling::programs::Request;
 use bench::sampling::{engine, pace};
 
-use crate::{INTERRUPTED, show_sweep, write_pages};
+use crate::{INTERRUPTED, advise, show_sweep};
 
 /// Rounds of the job itself: fewer than of a run by itself, since its slow programs alone take a minute a round.
 pub(crate) const LEAST_ROUNDS: u32 = 6;
@@ -57,7 +58,8 @@ pub(crate) fn measure_sweeps(dir: &Path, given: &Request, root: &Path, interrupt
         }
         worst = worst.max(status);
     }
-    write_pages(dir)?;
+    report::write(dir)?;
+    advise::store(dir)?;
     tell::say(format_args!("all sweeps: {}", dir.join("README.md").display()));
     Ok(worst)
 }

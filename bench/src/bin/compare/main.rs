@@ -7,11 +7,12 @@ use std::process::ExitCode;
 use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
-use bench::advice::{self as advice_model, AdviceError};
 use bench::entrants::selection;
+use bench::html;
 use bench::numbers::difference;
 use bench::process::interrupt::{Interrupt, Interrupted};
 use bench::process::tell::{self, Usage};
+use bench::report;
 use bench::run::Run;
 use bench::run::plan::Ended;
 use bench::sampling::engine::{self, Finished};
@@ -19,13 +20,15 @@ use bench::sampling::programs::Request;
 use bench::sampling::{condition, neighbour};
 use bench::text::splice::{self, SpliceError};
 use bench::text::{difference as difference_text, doubts, index, page};
-use clap::Parser;
 
 use crate::options::{Command, Measuring, Options, Splice, Swept};
 
 mod advise;
 mod full;
+mod list;
+mod open;
 mod options;
+mod preview;
 
 /// What a shell reports for a process that SIGINT has ended.
 const INTERRUPTED: u8 = 130;
@@ -34,7 +37,7 @@ const INTERRUPTED: u8 = 130;
 const CALLED_FROM: &str = "FANOUT_CALLED_FROM";
 
 fn main() -> ExitCode {
-    let options = match Options::try_parse() {
+    let options = match Options::read() {
         Ok(options) => options,
         Err(error) if !error.use_stderr() => error.exit(),
         Err(error) => {
@@ -56,14 +59,24 @@ fn run(options: &Options) -> Result<u8> {
     match &options.command {
         Some(Command::TouchMemory { bytes }) => condition::write_once(*bytes),
         Some(Command::Neighbour) => neighbour::compute()?,
-        Some(Command::Report { run }) => enter().and_then(|_| report(run))?,
+        Some(Command::Report { run }) => enter().and_then(|_| remake(run))?,
+        Some(Command::Open { run }) => enter().and_then(|root| open::open(&root, run.as_deref()))?,
         Some(Command::Splice(splice)) => enter().and_then(|root| splice_part(&root, splice))?,
         Some(Command::Cmp { first, second }) => enter().and_then(|_| cmp(first, second))?,
+        Some(Command::List) => enter().and_then(|root| list::strategies(&root))?,
+        Some(Command::Completions { shell }) => list::completions(*shell, called())?,
+        Some(Command::Sweep(swept)) if swept.measuring.plan => enter().and_then(|root| preview::sweep(swept, &root))?,
+        None if options.measuring.plan => enter().and_then(|root| preview::run(options, &root))?,
         Some(Command::Sweep(swept)) => return enter().and_then(|root| begin(&swept_request(swept, &root)?, &root)),
         Some(Command::Advise(asked)) => return enter().and_then(|root| advise::run(asked, &root, listen)),
         None => return enter().and_then(|root| measure(options, &root)),
     }
     Ok(0)
+}
+
+/// The name by which the user calls this program. Shells complete a script by its name, in whichever folder it is.
+fn called() -> &'static str {
+    if env::var_os(CALLED_FROM).is_some() { "compare.sh" } else { "compare" }
 }
 
 /// Goes to the folder that the user is in, and returns the root of the repository.
@@ -126,7 +139,7 @@ fn measure(options: &Options, root: &Path) -> Result<u8> {
                     if !read(&dir)?.plan.full {
                         tell::say("the run is complete; there is nothing to resume");
                     }
-                    report(&dir)?;
+                    remake(&dir)?;
                     (dir, 0)
                 }
             }
@@ -203,14 +216,14 @@ fn keep(run: Run, finished: Finished, printed: Result<()>, unindexed: Option<any
     let Finished { dir, failure, said } = finished;
     let mut failures: Vec<anyhow::Error> = failure.into_iter().collect();
     doubts::of(&run).iter().filter(|doubt| !said.contains(doubt)).for_each(tell::warn);
-    failures.extend(write_pages(&dir).err());
+    failures.extend(report::write(&dir).err().map(Into::into));
     failures.extend(unindexed);
     let whole = failures.is_empty() && printed.is_ok();
     // On a full disk the others have the same cause.
     failures.into_iter().take(1).chain(printed.err()).for_each(|error| tell::complain(error.as_ref()));
     let page = dir.join("README.md");
     if page.exists() {
-        tell::say(format_args!("all columns: {}", page.display()));
+        tell::say(format_args!("all columns: {}; in a browser: {}", page.display(), dir.join(html::REPORT).display()));
     } else {
         let dir = dir.display();
         tell::say(format_args!(
@@ -224,31 +237,19 @@ fn keep(run: Run, finished: Finished, printed: Result<()>, unindexed: Option<any
     })
 }
 
-/// Makes all that people read of a run from its other files.
-fn write_pages(dir: &Path) -> Result<()> {
-    page::write(dir)?;
-    if advice_model::has_sweeps(dir) {
-        match advice_model::store(dir) {
-            // A run with failed rows has a page, and says there what is missing.
-            Err(error @ AdviceError::NoModel { .. }) => tell::warn(format_args!("there is no advice: {error}")),
-            stored => drop(stored?),
-        }
-    }
-    Ok(())
-}
-
 /// Remakes the page of a run, and the index beside it.
-fn report(dir: &Path) -> Result<()> {
+fn remake(dir: &Path) -> Result<()> {
     let dir = folder("report", dir)?;
     read(&dir)?;
-    write_pages(&dir)?;
-    let run = read(&dir)?;
+    let run = report::write(&dir)?;
+    advise::store(&dir)?;
     if let Some(results) = dir.parent() {
         index::write(results)?;
     }
     tell::print(&page::tables(&run)).context("standard output")?;
     doubts::of(&run).iter().for_each(tell::warn);
-    tell::say(format_args!("all columns: {}", dir.join("README.md").display()));
+    let [page, report] = ["README.md", html::REPORT].map(|file| dir.join(file));
+    tell::say(format_args!("all columns: {}; in a browser: {}", page.display(), report.display()));
     Ok(())
 }
 

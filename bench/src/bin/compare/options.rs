@@ -14,7 +14,8 @@ use bench::run::plan::Stop;
 use bench::run::sweep::{SWEEPS, Sweep};
 use bench::sampling::{neighbour, pace, setup};
 use bench::text::splice::Part;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::Shell;
 use harness::JobOptions;
 
 use crate::advise::Advise;
@@ -33,15 +34,29 @@ Examples:
   scripts/compare.sh sweep allocators                 three allocators at blocks of 8 kB to 80 MB
   scripts/compare.sh sweep skew                       equal keys, and keys of which one holds half of all values
   scripts/compare.sh --full --python                  that, and every sweep: the whole map, in under 40 minutes
+  scripts/compare.sh --quick --plan                   what that would measure, and for about how long
+  scripts/compare.sh list                             the strategies, each in a line
   scripts/compare.sh --publish                        a run to be committed: results/STAMP, and in the index
   scripts/compare.sh --resume results/local/STAMP     go on with a run that was stopped
   scripts/compare.sh advise --keys 10000 --grain 50us which strategy to pick, and how long it will take
   scripts/compare.sh cmp results/A results/B          what is faster or slower in the second run
   scripts/compare.sh report results/local/STAMP       remake the tables of a run from its samples
+  scripts/compare.sh open                             where the page of the newest run is
   scripts/compare.sh splice strategies results/STAMP  put a run's short table into README.md
 
 Exit status:
   0 all rows were measured; 1 some failed, or an error; 2 wrong usage; 130 interrupted, with what was measured kept";
+
+/// Of a subcommand that measures nothing.
+const STATUS: &str = "Exit status: 0 it was done; 1 an error; 2 wrong usage";
+
+/// Of one that does.
+const STATUS_OF_A_RUN: &str = "\
+Exit status:
+  0 all rows were measured; 1 some failed, or an error; 2 wrong usage; 130 interrupted, with what was measured kept";
+
+const STATUS_OF_A_CHECK: &str =
+    "Exit status: 0 it was done; 1 an error, or with --check a document that is not up to date; 2 wrong usage";
 
 /// Measures every strategy in impls/ and writes results/local/STAMP/: tables, samples, the machine.
 ///
@@ -107,6 +122,11 @@ pub(crate) struct Measuring {
     #[arg(long, conflicts_with_all = ["within", "budget"])]
     rounds: Option<NonZeroU32>,
 
+    /// Print what would be measured, and for about how long, and measure nothing. Nothing is built either: how long is told if
+    /// sequential is there to be run once.
+    #[arg(long)]
+    pub(crate) plan: bool,
+
     /// Time processes without touching memory before each: to see what that changes.
     #[arg(long)]
     pub(crate) no_condition: bool,
@@ -131,8 +151,9 @@ pub(crate) struct Measuring {
 }
 
 /// What a run that goes on has already.
-const OF_THE_RUN: [&str; 12] = [
+const OF_THE_RUN: [&str; 13] = [
     "full",
+    "plan",
     "only",
     "allocator",
     "quick",
@@ -152,8 +173,18 @@ pub(crate) enum Command {
     /// Measure strategies at several jobs, for one question
     ///
     /// The flags are those of any run. The defaults are the sweep's own.
+    #[command(after_help = STATUS_OF_A_RUN)]
     Sweep(Swept),
-    /// Remake the page and the index from the samples of a run
+    /// List the strategies, each with what it does
+    List,
+    /// Print what a shell needs to complete this command
+    ///
+    /// For bash: source <(scripts/compare.sh completions bash)
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Remake the pages and the index from the samples of a run
     Report {
         /// The run's folder
         run: PathBuf,
@@ -165,11 +196,17 @@ pub(crate) enum Command {
         /// The second run's folder
         second: PathBuf,
     },
+    /// Print where the page of a run is, for a browser
+    Open {
+        /// The run's folder [default: the newest in results/local or results]
+        run: Option<PathBuf>,
+    },
     /// Say which strategy to pick for a case, and how long it will take
     ///
     /// From a cost model that is fitted to a run with its sweeps.
     Advise(Box<Advise>),
     /// Put a part that is made from runs, or from code, into a document
+    #[command(after_help = STATUS_OF_A_CHECK)]
     Splice(Splice),
     /// Keep one CPU busy until standard input ends: the neighbour of a sweep
     #[command(name = neighbour::SUBCOMMAND, hide = true)]
@@ -216,7 +253,26 @@ pub(crate) struct Splice {
     pub(crate) force: bool,
 }
 
+/// The command line. Every subcommand tells its exit statuses.
+pub(crate) fn command() -> clap::Command {
+    Options::command().mut_subcommands(|subcommand| match subcommand.get_after_help() {
+        None => subcommand.after_help(STATUS),
+        Some(_) => subcommand,
+    })
+}
+
 impl Options {
+    /// Reads the command line.
+    ///
+    /// # Errors
+    ///
+    /// What to print, which is no error if help was asked for.
+    pub(crate) fn read() -> Result<Options, clap::Error> {
+        let mut command = command();
+        let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        Options::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
+
     /// The job to be timed, with nothing left open.
     pub(crate) fn job(&self) -> Result<Job, Usage> {
         let job = self.measuring.job()?;
@@ -472,6 +528,12 @@ mod tests {
         for wrong in [&["sweep"][..], &["sweep", "allocator"], &["sweep", "x"], &["--quick", "sweep", "allocators"]] {
             assert!(Options::try_parse_from([&["compare"], wrong].concat()).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_plan_is_of_a_new_run() {
+        assert!(options(&["--plan", "--quick"]).measuring.plan);
+        assert!(Options::try_parse_from(["compare", "--resume", "x", "--plan"]).is_err());
     }
 
     #[test]

@@ -1,0 +1,98 @@
+//! What strategies there are, by their own manifests.
+
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use serde::Deserialize;
+
+use crate::entrants::contender;
+
+/// A strategy, as its manifest tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its folder, package and program.
+    pub name: String,
+    /// Its package's description; empty if it has none.
+    pub description: String,
+}
+
+/// Why there is no list.
+#[derive(Debug, thiserror::Error)]
+pub enum ListError {
+    /// A folder or a manifest that cannot be read.
+    #[error("{}: {why}", .path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        why: io::Error,
+    },
+    /// A manifest that is none.
+    #[error("{}: {}", .path.display(), .why.message())]
+    Manifest {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: toml::de::Error,
+    },
+}
+
+#[derive(Deserialize)]
+struct Manifest {
+    package: Package,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    #[serde(default)]
+    description: String,
+}
+
+/// The strategies in the folder `impls`, by name.
+///
+/// # Errors
+///
+/// Which folder or manifest cannot be read.
+pub fn strategies(impls: &Path) -> Result<Vec<Listed>, ListError> {
+    let names = contender::strategies(impls).map_err(|why| ListError::Io { path: impls.to_owned(), why })?;
+    let listed = |name: String| {
+        let path = impls.join(&name).join("Cargo.toml");
+        let text = fs::read_to_string(&path).map_err(|why| ListError::Io { path: path.clone(), why })?;
+        let manifest: Manifest = toml::from_str(&text).map_err(|why| ListError::Manifest { path, why })?;
+        Ok(Listed { name, description: manifest.package.description })
+    };
+    names.into_iter().map(listed).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn impls(manifests: &[(&str, &str)]) -> tempfile::TempDir {
+        let impls = tempfile::tempdir().unwrap();
+        for (name, manifest) in manifests {
+            fs::create_dir(impls.path().join(name)).unwrap();
+            fs::write(impls.path().join(name).join("Cargo.toml"), manifest).unwrap();
+        }
+        impls
+    }
+
+    #[test]
+    fn every_strategy_is_described_by_its_manifest() {
+        let impls = impls(&[
+            ("b", "[package]\nname = \"b\"\ndescription = \"The second\"\nversion.workspace = true"),
+            ("a", "[package]\nname = \"a\""),
+        ]);
+        let listed = strategies(impls.path()).unwrap().into_iter().map(|listed| (listed.name, listed.description));
+        assert_eq!(listed.collect::<Vec<_>>(), [("a".into(), String::new()), ("b".into(), "The second".into())]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        let impls = impls(&[("a", "[package\n")]);
+        let told = strategies(impls.path()).unwrap_err().to_string();
+        assert!(told.contains("a/Cargo.toml: ") && told.lines().count() == 1, "{told}");
+        let told = strategies(&impls.path().join("nowhere")).unwrap_err().to_string();
+        assert!(told.contains("nowhere: "), "{told}");
+    }
+}

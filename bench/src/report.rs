@@ -1,0 +1,40 @@
+//! All that people read of a run, made from its other files: pictures, `README.md` and `report.html`.
+
+use std::path::Path;
+
+use crate::html;
+use crate::numbers::views;
+use crate::picture;
+use crate::run::Run;
+use crate::run::folder::{FileError, PLAN, write_whole};
+use crate::run::full::Full;
+use crate::run::sweep::SWEEPS;
+use crate::text::page;
+
+/// Remakes it, below the run too if it has sweeps, and returns the run.
+///
+/// # Errors
+///
+/// If the run cannot be read, or one of the files cannot be written. A sweep that cannot be read is said in `report.html`: it
+/// must not take the others with it.
+pub fn write(dir: &Path) -> Result<Run, FileError> {
+    let run = Run::read(dir)?;
+    let dirs = SWEEPS.iter().map(|sweep| dir.join(sweep.name)).filter(|dir| dir.join(PLAN).is_file());
+    let mut sweeps = Vec::new();
+    for dir in dirs {
+        if let Ok(sweep) = Run::read(&dir) {
+            write_one(&dir, &sweep, &[])?;
+            sweeps.push(sweep);
+        }
+    }
+    write_one(dir, &run, &sweeps)?;
+    Ok(run)
+}
+
+fn write_one(dir: &Path, run: &Run, sweeps: &[Run]) -> Result<(), FileError> {
+    let own = Full { run: run.clone(), sweeps: Vec::new() };
+    let figures = views::figures(&own);
+    picture::write(dir, &figures)?;
+    write_whole(&dir.join("README.md"), page::with_pictures(run, &figures, sweeps).as_bytes())?;
+    html::write(dir).map(drop)
+}

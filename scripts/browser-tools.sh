@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Fetches what bench/tests/browser needs besides cargo, where that can be done: a browser with its driver, and axe-core.
+# What is still missing then, the test says.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# The test reads the version here.
+axe='axe-core@4.14.1'
+sum=29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c
+tools=$PWD/target/tools
+mkdir -p "$tools/tmp"
+
+# Once: a machine without a network need not wait for it every time.
+if ! { command -v chromium && command -v chromedriver; } >/dev/null && [ "$(id -u)" = 0 ] &&
+    command -v apt-get >/dev/null && [ ! -e "$tools/apt-get-was-asked" ]; then
+    touch "$tools/apt-get-was-asked"
+    { apt-get update && apt-get install -y --no-install-recommends chromium chromium-driver fonts-dejavu-core; } \
+        >/dev/null 2>&1 </dev/null || true
+fi
+if [ ! -e "$tools/$axe/axe.min.js" ] && command -v npm >/dev/null; then
+    rm -rf "$tools/tmp/axe" && mkdir "$tools/tmp/axe"
+    if (cd "$tools/tmp/axe" && npm pack --silent "$axe" && tar -xzf ./*.tgz) >/dev/null 2>&1 &&
+        echo "$sum  $tools/tmp/axe/package/axe.min.js" | sha256sum --check --quiet; then
+        mkdir -p "$tools/$axe" && mv "$tools/tmp/axe/package/axe.min.js" "$tools/$axe/"
+    fi
+fi
