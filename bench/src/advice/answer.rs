@@ -315,7 +315,7 @@ mod tests {
         assert!(given.predictions.windows(2).all(|pair| pair[0].seconds <= pair[1].seconds));
         assert!(given.predictions.iter().all(|it| it.low < it.seconds && it.seconds < it.high));
         assert!(given.reasons.len() >= 2 && given.reasons.iter().all(|reason| !reason.is_empty()));
-        assert!(given.reasons[0].contains("results/x/report.html#"), "{:?}", given.reasons);
+        assert!(given.reasons[0].contains("see results/x/grain/report.html#grain-warm"), "{:?}", given.reasons);
         assert!(given.reasons.last().unwrap().contains("no crate"), "{:?}", given.reasons);
     }
 
