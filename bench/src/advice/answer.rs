@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::advice::case::Case;
 use crate::advice::model::{Model, Parts, Prediction, Strategy, time};
+use crate::advice::observed::NEEDED;
 
 /// What a strategy must be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,19 +73,24 @@ impl Needs {
 }
 
 impl Pictures {
-    /// Those in the folder `run`, which is called `shown`.
+    /// Those of the run in the folder `run` and of its sweeps, each in its own. The run is called `shown`.
     pub fn of(run: &Path, shown: &str) -> Pictures {
-        let entries = fs::read_dir(run).into_iter().flatten().filter_map(Result::ok);
-        let names = entries.filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".svg")?.to_owned()));
-        let mut names: Vec<String> = names.collect();
-        names.sort();
-        Pictures { run: shown.to_owned(), names }
+        let folders = std::iter::once(String::new()).chain(NEEDED.map(|sweep| format!("{sweep}/")));
+        let names = folders.flat_map(|folder| {
+            let entries = fs::read_dir(run.join(&folder)).into_iter().flatten().filter_map(Result::ok);
+            let names = entries.filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".svg")?.to_owned()));
+            let mut names: Vec<String> = names.collect();
+            names.sort();
+            names.into_iter().map(move |name| format!("{folder}report.html#{name}"))
+        });
+        Pictures { run: shown.to_owned(), names: names.collect() }
     }
 
     /// The picture whose name begins so, or the place in the page where it would be.
     fn link(&self, begins: &str) -> String {
-        match self.names.iter().find(|name| name.starts_with(begins)) {
-            Some(name) => format!("{}/report.html#{name}", self.run),
+        let is_it = |page: &&String| page.split_once('#').is_some_and(|(_, name)| name.starts_with(begins));
+        match self.names.iter().find(is_it) {
+            Some(page) => format!("{}/{page}", self.run),
             None => format!("{}/report.html#{begins}", self.run),
         }
     }
@@ -293,7 +299,7 @@ mod tests {
     }
 
     fn pictures() -> Pictures {
-        Pictures { run: "results/x".to_owned(), names: vec!["grain-warm".to_owned()] }
+        Pictures { run: "results/x".to_owned(), names: vec!["grain/report.html#grain-warm".to_owned()] }
     }
 
     fn advice(case: &Case, needs: Needs) -> Advice {
@@ -309,7 +315,7 @@ mod tests {
         assert!(given.predictions.windows(2).all(|pair| pair[0].seconds <= pair[1].seconds));
         assert!(given.predictions.iter().all(|it| it.low < it.seconds && it.seconds < it.high));
         assert!(given.reasons.len() >= 2 && given.reasons.iter().all(|reason| !reason.is_empty()));
-        assert!(given.reasons[0].contains("results/x/report.html#"), "{:?}", given.reasons);
+        assert!(given.reasons[0].contains("see results/x/grain/report.html#grain-warm"), "{:?}", given.reasons);
         assert!(given.reasons.last().unwrap().contains("no crate"), "{:?}", given.reasons);
     }
 

@@ -305,10 +305,14 @@ fn job(model: &Model, case: &Case) -> Job {
     }
 }
 
-/// How many values are summed up in so many seconds.
+/// How many values are summed up in so many seconds, by bisection: the times need not grow everywhere.
 fn values(sums: &[(f64, f64)], seconds: f64) -> u64 {
-    let by_time: Vec<(f64, f64)> = sums.iter().map(|(values, time)| (*time, *values)).collect();
-    interpolated(&by_time, seconds).round() as u64
+    let (mut least, mut most) = (0_u64, 1 << 40);
+    while most - least > 1 {
+        let middle = least + (most - least) / 2;
+        if interpolated(sums, middle as f64) <= seconds { least = middle } else { most = middle }
+    }
+    least
 }
 
 /// The case with the grain that its keys have here and now: what `sequential` takes for their sums, and what they are asleep.

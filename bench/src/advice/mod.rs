@@ -93,13 +93,18 @@ fn root(dir: &Path) -> Option<PathBuf> {
     dir.canonicalize().ok().and_then(above).or_else(here)
 }
 
+/// Whether the run in `dir` has all sweeps that advice needs.
+pub fn has_sweeps(dir: &Path) -> bool {
+    NEEDED.iter().all(|sweep| dir.join(sweep).join(PLAN).is_file())
+}
+
 /// The newest run with all sweeps that advice needs, of those in `results/local` and `results`.
 pub fn newest(root: &Path) -> Option<PathBuf> {
     let results = root.join("results");
     let folders = [results.join("local"), results];
     let runs = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().filter_map(|entry| {
         let dir = entry.ok()?.path();
-        NEEDED.iter().all(|sweep| dir.join(sweep).join(PLAN).is_file()).then_some(dir)
+        has_sweeps(&dir).then_some(dir)
     });
     runs.max_by_key(|dir| dir.file_name().map(ToOwned::to_owned))
 }

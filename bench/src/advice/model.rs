@@ -242,22 +242,24 @@ impl Model {
     }
 }
 
-/// The larger of the two, with a smooth way over from one to the other, as a fit needs it: at most 19 % more, where they are equal.
+/// The larger of the two, with a smooth way over from one to the other, as a fit needs it.
 fn larger(a: f64, b: f64) -> f64 {
-    (a.powi(4) + b.powi(4)).powf(0.25)
+    a.hypot(b)
 }
 
-/// Between the points, a straight line on logarithmic axes; beyond them, as between the last two.
+/// Between the points, a straight line on logarithmic axes. Beyond the last one, in proportion to `x`: a slope that two points have
+/// by chance would soon be far off. Before the first one, as there.
 pub(crate) fn interpolated(points: &[(f64, f64)], x: f64) -> f64 {
-    let x = x.max(points.first().map_or(x, |point| point.0));
-    let upper = points.iter().position(|point| x < point.0).unwrap_or(points.len()).clamp(1, points.len().max(2) - 1);
-    match (points.get(upper - 1), points.get(upper)) {
+    let upper = points.iter().position(|point| x < point.0).unwrap_or(points.len());
+    let before = upper.checked_sub(1).and_then(|lower| points.get(lower));
+    match (before, points.get(upper)) {
         (Some(low), Some(high)) => {
             let along = (x / low.0).ln() / (high.0 / low.0).ln();
             (low.1.ln() + along * (high.1 / low.1).ln()).exp()
         }
-        (Some(only), None) => only.1,
-        _ => 0.0,
+        (Some(last), None) => last.1 * x / last.0,
+        (None, Some(first)) => first.1,
+        (None, None) => 0.0,
     }
 }
 
@@ -290,14 +292,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn between_two_points_a_line_and_beyond_them_the_same_line() {
+    fn between_two_points_a_line_and_beyond_them_in_proportion() {
         let points = [(8.0, 1e-8), (80.0, 1e-7), (800.0, 1e-5)];
         let of = |x| interpolated(&points, x);
         assert!((of(80.0) / 1e-7 - 1.0).abs() < 1e-9);
         assert!((of(800.0) / 1e-5 - 1.0).abs() < 1e-9);
-        assert!((of(8_000.0) / 1e-3 - 1.0).abs() < 1e-9);
+        assert!((of(8_000.0) / 1e-4 - 1.0).abs() < 1e-9);
+        assert!((of(25.3) / 3.16e-8 - 1.0).abs() < 1e-2);
         assert!((of(0.0) / 1e-8 - 1.0).abs() < 1e-9);
-        assert_eq!(interpolated(&[(8.0, 3.0)], 100.0), 3.0);
+        assert_eq!(interpolated(&[(8.0, 3.0)], 16.0), 6.0);
         assert_eq!(interpolated(&[], 100.0), 0.0);
     }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use harness::skew_name;
+use kernel::Skew;
 
 use crate::advice::case::{Demand, skew};
 use crate::advice::model::{Ranges, interpolated};
@@ -74,8 +75,7 @@ impl Observations {
             let tells_schedule = run.plan.sweep.as_deref().is_some_and(|sweep| ["skew", "blocking"].contains(&sweep));
             let mut at = BTreeMap::new();
             for (cell, measured) in timed(run) {
-                let one_thread = run.plan.cell(SEQUENTIAL, cell.at).and_then(|cell| warm(run.measured(&cell.name)?));
-                let Some(demand) = demand(&cell.job, &sums, one_thread) else { continue };
+                let Some(demand) = demand(&cell.job, &sums) else { continue };
                 let Some(seconds) = first_batch(measured) else { continue };
                 let job = *at.entry(cell.at).or_insert_with(|| {
                     jobs += 1;
@@ -116,23 +116,46 @@ fn warm(measured: &Measured) -> Option<f64> {
     median(measured.warm.values().flat_map(|answer| answer.warm_seconds()))
 }
 
-/// Seconds of a key by its values, from every job that sums up equal keys. Keys of many values are worth the most: they are first
-/// where two jobs have the same.
+/// Seconds of a key by its values, in one thread: the medians of every job that computes nothing but sums of equal keys, in every
+/// sweep, so that all cells are held against the same.
 fn sums(runs: &[&Run]) -> Vec<(f64, f64)> {
     let mut by_values: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
-    for run in runs.iter().filter(|run| run.plan.sweep.as_deref() == Some("grain")) {
-        for (cell, measured) in timed(run).filter(|(cell, _)| cell.row == SEQUENTIAL && cell.job.count > 0) {
-            by_values.entry(cell.job.count).or_default().extend(warm(measured).map(|time| time / cell.job.keys as f64));
+    for (cell, measured) in runs.iter().flat_map(|run| timed(run)).filter(|(cell, _)| cell.row == SEQUENTIAL) {
+        let Job { workload, keys, count, values, skew, output_bytes, .. } = &cell.job;
+        let values = match workload.as_str() {
+            "sum" => *count,
+            "wait" if *count == 0 && *output_bytes <= 8 => *values,
+            _ => continue,
+        };
+        if values > 0 && skew == skew_name(Skew::Uniform) {
+            by_values.entry(values).or_default().extend(warm(measured).map(|time| time / *keys as f64));
         }
     }
-    by_values.into_iter().filter_map(|(values, times)| Some((values as f64, median(times)?))).collect()
+    growing(by_values.into_iter().filter_map(|(values, times)| Some((values as f64, median(times)?))))
 }
 
-/// What the keys of a job asked for. `one_thread` is what `sequential` took for the same batch.
-fn demand(job: &Job, sums: &[(f64, f64)], one_thread: Option<f64>) -> Option<Demand> {
+/// The same with neighbours evened out where more values seem to take less time, which is noise: the least change that leaves none
+/// (pool adjacent violators).
+fn growing(points: impl Iterator<Item = (f64, f64)>) -> Vec<(f64, f64)> {
+    let mut pools: Vec<(f64, Vec<f64>)> = Vec::new();
+    for (x, y) in points {
+        pools.push((y.ln(), vec![x]));
+        while let [.., (before, _), (last, _)] = pools.as_slice()
+            && before > last
+        {
+            let Some(((last, more), (before, xs))) = pools.pop().zip(pools.pop()) else { break };
+            let (many, few) = (xs.len() as f64, more.len() as f64);
+            pools.push(((before * many + last * few) / (many + few), [xs, more].concat()));
+        }
+    }
+    pools.into_iter().flat_map(|(y, xs)| xs.into_iter().map(move |x| (x, y.exp()))).collect()
+}
+
+/// What the keys of a job asked for.
+fn demand(job: &Job, sums: &[(f64, f64)]) -> Option<Demand> {
     let of_values = |values: u64| if values == 0 { 0.0 } else { interpolated(sums, values as f64) };
     let (compute, asleep, bytes) = match job.workload.as_str() {
-        "sum" => (one_thread? / job.keys as f64, 0.0, 8.0),
+        "sum" => (of_values(job.count), 0.0, 8.0),
         "fill" => (of_values(job.count), 0.0, 8.0 * job.count as f64),
         "wait" => (of_values(job.values), job.count as f64 / 1e6, job.output_bytes as f64),
         _ => return None,
@@ -167,4 +190,21 @@ fn ranges(cells: &[Observed]) -> Option<Ranges> {
         asleep: slept().reduce(f64::min),
         skews: demands().map(|demand| skew_name(demand.skew).to_owned()).collect::<BTreeSet<_>>(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_values_never_take_less_time() {
+        let of = |times: &[f64]| {
+            let points = times.iter().enumerate().map(|(index, time)| (index as f64, *time));
+            growing(points).into_iter().map(|(_, time)| (time * 1e9).round() / 1e9).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&[1.0, 2.0, 4.0]), [1.0, 2.0, 4.0]);
+        assert_eq!(of(&[1.0, 8.0, 2.0, 9.0]), [1.0, 4.0, 4.0, 9.0]);
+        assert_eq!(of(&[4.0, 4.0, 0.5]), [2.0, 2.0, 2.0]);
+        assert!(of(&[]).is_empty());
+    }
 }

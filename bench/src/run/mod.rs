@@ -6,6 +6,8 @@
 //!     machine.json    the machine and the build
 //!     samples.jsonl   one line per sample, appended when it is there
 //!     README.md       the tables
+//!     model.json      the cost model, of a run with sweeps
+//!     check.json      its predictions against fresh measurements, where they were checked
 //!     report.html     the same as a page for a browser
 //! ```
 //!

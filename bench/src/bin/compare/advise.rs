@@ -9,7 +9,7 @@ use bench::advice::answer::{Needs, Pictures, advise};
 use bench::advice::case::{Case, SKEWS};
 use bench::advice::check::{self, Asked};
 use bench::advice::model::{Model, time};
-use bench::advice::{self};
+use bench::advice::{self, AdviceError};
 use bench::entrants::selection::{self, Selection};
 use bench::process::interrupt::Interrupt;
 use bench::process::tell::{self, Usage};
@@ -122,6 +122,19 @@ pub(crate) fn run(asked: &Advise, root: &Path, listen: impl Fn() -> Result<Inter
         _ => answer(asked, root)?,
     }
     Ok(0)
+}
+
+/// Stores the model of the run in `dir`, if it has all sweeps that one needs.
+pub(crate) fn store(dir: &Path) -> Result<()> {
+    if !advice::has_sweeps(dir) {
+        return Ok(());
+    }
+    match advice::store(dir) {
+        // A run with failed rows has a page, which says what is missing.
+        Err(error @ AdviceError::NoModel { .. }) => tell::warn(format_args!("there is no advice: {error}")),
+        stored => drop(stored?),
+    }
+    Ok(())
 }
 
 /// Prints the advice for a case.
@@ -277,6 +290,18 @@ mod tests {
         assert!(refused(&["--grain", "1ms"]).contains("--keys"));
         assert!(refused(&["--keys", "1", "--grain", "1ms", "--skew", "bent"]).contains("one-huge-last"));
         assert!(refused(&["--keys", "1", "--grain", "1ms", "--workers", "0"]).contains("--workers"));
+    }
+
+    #[test]
+    fn a_run_that_gives_no_advice_is_wrong_usage() {
+        let refused = |dir: &Path| model("--run", dir).unwrap_err().to_string();
+        let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded/run");
+        assert!(refused(&recorded).ends_with("it has no sweep grain; `compare --full` measures them all"));
+        let foreign = tempfile::tempdir().unwrap();
+        assert!(refused(foreign.path()).contains("run.json: No such file"));
+        std::fs::write(foreign.path().join("run.json"), r#"{"format": 2, "#).unwrap();
+        assert!(refused(foreign.path()).contains("run.json: EOF"));
+        assert!(refused(&foreign.path().join("gone")).starts_with("--run "));
     }
 
     #[test]

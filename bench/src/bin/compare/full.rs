@@ -15,7 +15,7 @@ use bench::run::sweep::{SWEEPS, Sweep};
 use bench::sampling::programs::Request;
 use bench::sampling::{engine, pace};
 
-use crate::{INTERRUPTED, show_sweep};
+use crate::{INTERRUPTED, advise, show_sweep};
 
 /// Rounds of the job itself: fewer than of a run by itself, since its slow programs alone take a minute a round.
 pub(crate) const LEAST_ROUNDS: u32 = 6;
@@ -59,6 +59,7 @@ pub(crate) fn measure_sweeps(dir: &Path, given: &Request, root: &Path, interrupt
         worst = worst.max(status);
     }
     report::write(dir)?;
+    advise::store(dir)?;
     tell::say(format_args!("all sweeps: {}", dir.join("README.md").display()));
     Ok(worst)
 }

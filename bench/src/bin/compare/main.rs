@@ -242,6 +242,7 @@ fn remake(dir: &Path) -> Result<()> {
     let dir = folder("report", dir)?;
     read(&dir)?;
     let run = report::write(&dir)?;
+    advise::store(&dir)?;
     if let Some(results) = dir.parent() {
         index::write(results)?;
     }
