@@ -122,18 +122,20 @@ const SKEW: Sweep = Sweep {
 
 const SIZE: Sweep = Sweep {
     name: "size",
-    about: "outputs of 80 kB to 8 GB in all, and of 8 kB to 80 MB a key: where a value begins to cost more",
+    about: "outputs of 80 kB to 8 GB in all, and of 800 B to 80 MB a key: where a value begins to cost more",
     // The loop alone; threads; threads that stay; and processes, whose outputs are moved.
     only: &["sequential", "std-counter", "rayon-iter", "process-pool"],
     allocators: SYSTEM,
     jobs: |job, _| {
-        let blocks = blocks(job)?;
+        // Besides those of the allocators, outputs so small that a key costs more than they do.
+        let small = of_values(job, job.keys * job.count, SMALL_BLOCK);
+        let blocks = std::iter::once(small).chain(blocks(job)?);
         let totals = (0..=5).map(|power| Job { count: 100 * 10u64.pow(power), ..job.clone() });
         // The outputs of processes are held twice while they are moved.
         let memory = harness::available_memory() / 5 * 2;
         let fits = |of: &Job| 8 * u128::from(of.keys) * u128::from(of.count) <= memory && of.count <= 10 * job.count;
         let mut jobs: Vec<Job> = totals.filter(fits).collect();
-        jobs.extend(blocks.into_iter().filter(|block| !jobs.contains(block)).collect::<Vec<_>>());
+        jobs.extend(blocks.filter(|block| !jobs.contains(block)).collect::<Vec<_>>());
         Ok(jobs)
     },
     ends_below: None,
@@ -205,6 +207,9 @@ const ALLOCATORS: Sweep = Sweep {
 
 /// Values a key: 8 kB, which every allocator carves from larger pieces, to 80 MB, which glibc always maps anew.
 const BLOCKS: [u64; 5] = [1_000, 10_000, 100_000, 1_000_000, 10_000_000];
+
+/// Values of a small output: 800 B.
+const SMALL_BLOCK: u64 = 100;
 
 /// With fewer keys, not all workers of a usual machine have one, and what is measured is how they are shared out.
 const LEAST_KEYS: u64 = 10;
@@ -332,7 +337,7 @@ mod tests {
         let totals: Vec<u64> = jobs.iter().filter(|job| job.keys == 100).map(|job| job.count).collect();
         let blocks: Vec<u64> = jobs.iter().filter(|job| job.keys != 100).map(|job| job.count).collect();
         assert_eq!(totals, [100, 1_000, 10_000, 100_000], "up to ten times the job");
-        assert_eq!(blocks, [1_000, 100_000], "10,000 values a key are among the totals");
+        assert_eq!(blocks, [100, 1_000, 100_000], "10,000 values a key are among the totals");
     }
 
     #[test]
