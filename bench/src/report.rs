@@ -1,7 +1,9 @@
-//! All that people read of a run, made from its other files: pictures, `README.md` and `report.html`.
+//! All that people read of a run, made from its other files: pictures, `README.md`, `report.html`, and
+//! `advice.md` if its advice was checked.
 
 use std::path::Path;
 
+use crate::advice::check::Check;
 use crate::html;
 use crate::numbers::views;
 use crate::picture;
@@ -10,6 +12,7 @@ use crate::run::folder::{FileError, PLAN, write_whole};
 use crate::run::full::Full;
 use crate::run::sweep::SWEEPS;
 use crate::text::page;
+use crate::text::splice::ADVICE;
 
 /// Remakes it, below the run too if it has sweeps, and returns the run.
 ///
@@ -28,6 +31,10 @@ pub fn write(dir: &Path) -> Result<Run, FileError> {
         }
     }
     write_one(dir, &run, &sweeps)?;
+    if let Some(check) = Check::read(dir)? {
+        picture::write(dir, &check.figures())?;
+        write_whole(&dir.join(ADVICE), check.page().as_bytes())?;
+    }
     Ok(run)
 }
 

@@ -188,6 +188,14 @@ impl Check {
         )
     }
 
+    /// The same as a page in the folder of the run, with the pictures beside it.
+    pub fn page(&self) -> String {
+        let pictures = self.figures().into_iter().map(|figure| {
+            format!("![{}. {}]({}.svg)\n\n{}\n\n", figure.title, figure.caption, figure.name, figure.caption)
+        });
+        format!("{}```text\n{}```\n", pictures.collect::<String>(), self.text())
+    }
+
     /// Predicted against measured, and how the errors are distributed.
     pub fn figures(&self) -> Vec<Figure> {
         if self.checked.is_empty() {
@@ -220,8 +228,8 @@ impl Check {
                     x: axis("measured", Unit::Seconds, true),
                     y: axis("predicted", Unit::Seconds, true),
                     lines: vec![
-                        Curve { name: "predictions".to_owned(), points },
-                        Curve { name: "equal".to_owned(), points: equal },
+                        Curve { name: "predictions".to_owned(), points, is_joined: false },
+                        Curve { name: "equal".to_owned(), points: equal, is_joined: true },
                     ],
                     marks: Vec::new(),
                 }),
@@ -233,7 +241,7 @@ impl Check {
                 drawing: Drawing::Curves(Curves {
                     x: axis("predictions", Unit::Share, false),
                     y: axis("error", Unit::Share, false),
-                    lines: vec![Curve { name: "error".to_owned(), points: errors.collect() }],
+                    lines: vec![Curve { name: "error".to_owned(), points: errors.collect(), is_joined: true }],
                     marks: [NEAR, WITHIN].map(|value| Mark { name: percent(value), value }).into(),
                 }),
             },

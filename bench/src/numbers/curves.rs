@@ -24,6 +24,8 @@ pub struct Curve {
     pub name: String,
     /// In order of `x`.
     pub points: Vec<Point>,
+    /// Whether its points are joined. Those of cases that have nothing to do with each other are not.
+    pub is_joined: bool,
 }
 
 /// A point of a line.

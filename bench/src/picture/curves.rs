@@ -105,7 +105,9 @@ pub(super) fn draw(curves: &Curves) -> Result<Drawn, NoPicture> {
         for (line, pen) in lines.iter().zip(&pens) {
             for points in line.points.split(|point| !is_shown(point, curves)).filter(|points| !points.is_empty()) {
                 let places: Vec<(f64, f64)> = points.iter().map(|point| at(point.x, point.y)).collect();
-                canvas::line(paper, &places, pen.ink, pen.thickness)?;
+                if line.is_joined {
+                    canvas::line(paper, &places, pen.ink, pen.thickness)?;
+                }
                 for (point, (right, down)) in points.iter().zip(places) {
                     canvas::whisker(paper, point.interval, pen.ink, |value| at(point.x, value))?;
                     pen.mark(paper, (right, down))?;

@@ -53,7 +53,7 @@ fn grain(is_share: bool) -> Figure {
         let points = kept
             .enumerate()
             .map(|(step, grain)| point(grain, y(grain), 0.02 + 0.1 * ((row + step) % 5 == 0) as u8 as f64));
-        Curve { name: name.to_string(), points: points.collect() }
+        Curve { name: name.to_string(), points: points.collect(), is_joined: true }
     };
     let y = if is_share { axis("efficiency", Unit::Share, false) } else { axis("time per key", Unit::Seconds, true) };
     let marks = if is_share { vec![mark("50 %", 0.5)] } else { Vec::new() };
@@ -71,7 +71,7 @@ fn scaling() -> Figure {
         let points = [1.0, 2.0, 3.0, 4.0, 6.0, 8.0].map(|workers: f64| {
             point(workers, workers.min(2.0) * (0.98 - 0.04 * row as f64) - 0.02 * (workers - 2.0).max(0.0), 0.02)
         });
-        Curve { name: name.to_string(), points: points.into() }
+        Curve { name: name.to_string(), points: points.into(), is_joined: true }
     };
     let marks = vec![mark("machine's limit", 1.94)];
     let lines = NAMES[1..7].iter().enumerate().map(line).collect();
@@ -83,7 +83,7 @@ fn same_end() -> Figure {
     let line = |(row, name): (usize, &&str)| {
         let y = |size: f64| 1e-9 * size * (1.0 + row as f64 * (1e9 / size).log10() * 0.3);
         let points = (4..=9).map(|power| 10f64.powi(power)).map(|size| Point { x: size, y: y(size), interval: None });
-        Curve { name: name.to_string(), points: points.collect() }
+        Curve { name: name.to_string(), points: points.collect(), is_joined: true }
     };
     let lines = NAMES[..3].iter().enumerate().map(line).collect();
     let (x, y) = (axis("values", Unit::Count, true), axis("elapsed", Unit::Seconds, true));
@@ -135,7 +135,8 @@ fn any_marks() -> impl Strategy<Value = Vec<Mark>> {
 
 fn any_drawing() -> impl Strategy<Value = Drawing> {
     let point = (number(), number(), interval()).prop_map(|(x, y, interval)| Point { x, y, interval });
-    let line = (name(), prop::collection::vec(point, 0..6)).prop_map(|(name, points)| Curve { name, points });
+    let line =
+        (name(), prop::collection::vec(point, 0..6)).prop_map(|(name, points)| Curve { name, points, is_joined: true });
     let curves = (any_axis(), any_axis(), prop::collection::vec(line, 0..18), any_marks());
     let curves = curves.prop_map(|(x, y, lines, marks)| Drawing::Curves(Curves { x, y, lines, marks }));
     let bar = (name(), number(), interval()).prop_map(|(name, value, interval)| Bar { name, value, interval });
@@ -267,7 +268,8 @@ fn pictures_of_two_figures_have_no_class_in_common() {
 #[test]
 fn a_figure_without_anything_says_so() {
     let (x, y) = (axis("grain", Unit::Seconds, true), axis("speed-up", Unit::Factor, false));
-    let line = Curve { name: "a".into(), points: vec![point(0.0, 1.0, 0.1), point(-1.0, f64::NAN, 0.1)] };
+    let line =
+        Curve { name: "a".into(), points: vec![point(0.0, 1.0, 0.1), point(-1.0, f64::NAN, 0.1)], is_joined: true };
     let text = |figure: &Figure| {
         let picture = svg(figure);
         let document = roxmltree::Document::parse(&picture).unwrap();
@@ -278,7 +280,7 @@ fn a_figure_without_anything_says_so() {
     assert_eq!(text(&figure("a", curves(vec![]))), "Nothing to show: nothing was measured.");
     let zero = "Nothing to show: 2 points are not above zero, on a logarithmic axis.";
     assert_eq!(text(&figure("a", curves(vec![line.clone()]))), zero);
-    let other = Curve { name: "b".into(), points: vec![point(1.0, 1.0, 0.1)] };
+    let other = Curve { name: "b".into(), points: vec![point(1.0, 1.0, 0.1)], is_joined: true };
     let some = text(&figure("a", curves(vec![line, other])));
     assert!(
         some.contains("a n/a") && some.ends_with("Not shown: 2 points are not above zero, on a logarithmic axis."),

@@ -414,9 +414,11 @@ impl<'a> Session<'a> {
                 continue;
             }
             let is_warm = notebook::pair(&cell.row).is_some_and(|pair| pair.clock == Clock::Warm);
-            let rounds = stopping::least_rounds(stop).min(LEAST_ROUNDS);
+            // The sweeps of a full run are to be done within the hour too.
+            let (rounds, few) = if self.run.plan.full { (FEW, 1) } else { (LEAST_ROUNDS, FEW) };
+            let rounds = stopping::least_rounds(stop).min(rounds);
             cell.rounds = Some(rounds);
-            cell.warm_rounds = Some(if is_warm { rounds } else { rounds.min(FEW) });
+            cell.warm_rounds = Some(if is_warm { rounds } else { rounds.min(few) });
             cell.batches = 2;
             slow.push(cell.name.clone());
         }

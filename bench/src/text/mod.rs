@@ -2,6 +2,7 @@
 
 pub mod difference;
 pub mod doubts;
+pub mod guide;
 pub mod index;
 pub mod number;
 pub mod page;

@@ -16,9 +16,11 @@ use std::path::Path;
 use clap::ValueEnum;
 
 use crate::numbers::difference::{self, Incomparable};
+use crate::numbers::views::{View, headline};
 use crate::run::Run;
 use crate::run::folder::FileError;
-use crate::text::{difference as difference_text, porting, strategies, sweep};
+use crate::run::full::Full;
+use crate::text::{difference as difference_text, guide, porting, strategies, sweep, views};
 
 /// What can be spliced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -31,11 +33,20 @@ pub enum Part {
     Gil,
     /// The questions of a sweep, or allocators beside each other, of one run
     Sweep,
+    /// Which strategy to pick, each line with its figure, of one full run
+    Guide,
+    /// The pictures that say most, of one full run
+    Pictures,
+    /// Predictions of the advice beside what was measured, of one full run that was checked
+    Advice,
     /// One run against another
     Cmp,
     /// The code to take home, of the strategy that the document is in; of no run
     Plain,
 }
+
+/// The file of a run in which predictions stand beside what was measured.
+pub const ADVICE: &str = "advice.md";
 
 /// Where the code to take home is, below a strategy's folder.
 pub const PLAIN: &str = "examples/plain.rs";
@@ -92,6 +103,9 @@ impl Part {
             Part::Notebook => "notebook",
             Part::Gil => "gil",
             Part::Sweep => "sweep",
+            Part::Guide => "guide",
+            Part::Pictures => "pictures",
+            Part::Advice => "advice",
             Part::Cmp => "cmp",
             Part::Plain => "plain",
         }
@@ -101,8 +115,8 @@ impl Part {
     pub fn render(self, root: &Path, runs: &[String], within: &Path) -> Result<String, SpliceError> {
         let wanted = match self {
             Part::Plain => 0,
-            Part::Strategies | Part::Notebook | Part::Gil | Part::Sweep => 1,
             Part::Cmp => 2,
+            _ => 1,
         };
         if runs.len() != wanted {
             return Err(SpliceError::Runs { part: self.name(), wanted, given: runs.len() });
@@ -122,6 +136,13 @@ impl Part {
                 let stamps = [first, second].map(|run| run.plan.stamp.as_str());
                 difference_text::table(&difference::between(first, second)?, stamps)
             }
+            (Part::Guide, [_]) => guide::table(&Full::read(&root.join(&runs[0]))?, &up, &runs[0]),
+            (Part::Pictures, [_]) => pictures(&Full::read(&root.join(&runs[0]))?, &format!("{up}{}/", runs[0])),
+            (Part::Advice, [_]) => {
+                let path = root.join(&runs[0]).join(ADVICE);
+                let text = fs::read_to_string(&path).map_err(|why| FileError::Io { path, why })?;
+                text.replace("](", &format!("]({up}{}/", runs[0]))
+            }
             (Part::Sweep, [run]) if is_swept(run) || run.plan.has_allocators() => sweep::part(run),
             (Part::Strategies, [run]) if !is_swept(run) => strategies::table(run),
             (Part::Notebook, [run]) if !is_swept(run) => porting::short_table(run),
@@ -131,6 +152,31 @@ impl Part {
         Ok(format!("{table}{}\n", links.join(" · ")))
     }
 }
+
+/// The pictures of a run that say most, and of what.
+fn pictures(full: &Full, dir: &str) -> String {
+    let sweeps = full.sweeps.iter().filter_map(|run| Some((run.plan.sweep.as_deref()?, View::of(run)?)));
+    let of_sweeps = sweeps.flat_map(|(name, view)| {
+        let dir = format!("{dir}{name}/");
+        view.figures().into_iter().map(move |figure| (figure, dir.clone())).collect::<Vec<_>>()
+    });
+    let own = headline::figures(&full.run).into_iter().map(|figure| (figure, dir.to_owned()));
+    let shown = own.chain(of_sweeps).filter(|(figure, _)| SHOWN.iter().any(|name| figure.name.starts_with(name)));
+    let mut seen = Vec::new();
+    let mut text = String::new();
+    for (figure, dir) in shown {
+        // Of the pictures of a sweep the first one: the others are in its page.
+        let sweep = figure.name.split('-').next().unwrap_or_default().to_owned();
+        if !seen.contains(&sweep) {
+            text += &format!("{}\n\n", views::picture(&figure, &dir));
+            seen.push(sweep);
+        }
+    }
+    text
+}
+
+/// What the names of those begin with.
+const SHOWN: [&str; 5] = ["headline", "grain-warm", "skew-one-huge-last", "blocking", "interference"];
 
 /// The code of [`PLAIN`]. What it opens with is left out: the document says what it is, and what this repository's lints
 /// are told is no use elsewhere.

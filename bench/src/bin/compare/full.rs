@@ -3,22 +3,22 @@
 use std::path::Path;
 
 use anyhow::Result;
+use bench::entrants::contender::Contender;
 use bench::process::interrupt::Interrupt;
 use bench::process::tell::{self, Usage};
 use bench::report;
 use bench::run::Run;
-use bench::run::allocator::Allocator;
 use bench::run::folder::PLAN;
 use bench::run::job::Job;
-use bench::run::plan::{Ended, Kind, Plan, Stop};
+use bench::run::plan::{Ended, Kind, Plan, Row, Stop};
 use bench::run::sweep::{SWEEPS, Sweep};
-use bench::sampling::programs::Request;
+use bench::sampling::programs::{self, Request};
 use bench::sampling::{engine, pace};
 
 use crate::{INTERRUPTED, advise, show_sweep};
 
-/// Rounds of the job itself: fewer than of a run by itself, since its slow programs alone take a minute a round.
-pub(crate) const LEAST_ROUNDS: u32 = 6;
+/// Rounds of the job itself: fewer than of a run by itself may be enough for whoever wants the sweeps.
+pub(crate) const LEAST_ROUNDS: u32 = 8;
 
 /// Seconds that they may take.
 pub(crate) const BUDGET: f64 = 8.0 * 60.0;
@@ -41,6 +41,18 @@ pub(crate) fn check(job: &Job) -> Result<(), Usage> {
 /// for when this process was called: the way to the programs.
 pub(crate) fn measure_sweeps(dir: &Path, given: &Request, root: &Path, interrupt: &Interrupt) -> Result<u8> {
     let plan = Run::read(dir)?.plan;
+    let job = plan.job().ok_or_else(|| Usage(format!("{}: it has no job", dir.display())))?;
+    let is_own = |row: &&Row| row.kind == Kind::Strategy && row.rng.is_none() && row.allocator.is_system();
+    let strategies: Vec<String> = plan.rows.iter().filter(is_own).map(|row| row.name.clone()).collect();
+    // What the run was asked for counts, also if this process was only asked to go on with it.
+    let given = &Request {
+        stop: plan.stop,
+        shuffle_seed: plan.shuffle_seed,
+        condition: plan.condition,
+        results: dir.to_owned(),
+        command: plan.command.clone(),
+        ..given.clone()
+    };
     let mut worst = 0;
     for sweep in sweeps() {
         let below = dir.join(sweep.name);
@@ -48,7 +60,7 @@ pub(crate) fn measure_sweeps(dir: &Path, given: &Request, root: &Path, interrupt
         let finished = if below.join(PLAN).is_file() {
             engine::resume(&below, given, root, interrupt)?
         } else {
-            engine::measure(&request(sweep, &plan, dir, given)?, root, interrupt)?
+            engine::measure(&request(sweep, job, &strategies, given)?, root, interrupt)?
         };
         let Some(finished) = finished else { continue };
         let status = show_sweep(finished)?;
@@ -64,20 +76,27 @@ pub(crate) fn measure_sweeps(dir: &Path, given: &Request, root: &Path, interrupt
     Ok(worst)
 }
 
-/// A sweep over what the run itself has measured.
-fn request(sweep: &Sweep, plan: &Plan, dir: &Path, given: &Request) -> Result<Request> {
-    let job = plan.job().ok_or_else(|| Usage(format!("{}: it has no job", dir.display())))?;
-    let is_here = |row: &&bench::run::plan::Row| {
-        let is_asked_for = sweep.only.is_empty() || sweep.only.contains(&row.name.as_str());
-        row.kind == Kind::Strategy && row.rng.is_none() && row.allocator == Allocator::System && is_asked_for
-    };
-    let asked = plan.stop;
-    let stop = match asked.rounds {
-        Some(_) => asked,
-        None => Stop { budget: sweep.budget, least: Some(sweep.least_rounds), ..asked },
+/// The sweeps that would follow a run of one job, as far as that is known before anything is built.
+///
+/// # Errors
+///
+/// What is wrong with the request.
+pub(crate) fn requests(given: &Request, root: &Path) -> Result<Vec<(&'static Sweep, Request)>> {
+    let is_own = |row: &Contender| row.kind == Kind::Strategy && row.rng.is_none() && row.allocator.is_system();
+    let rows = programs::expected(given, root)?.into_iter().filter(is_own).map(|row| row.name);
+    let (rows, job): (Vec<String>, _) = (rows.collect(), &given.jobs[0]);
+    sweeps().map(|sweep| Ok((sweep, request(sweep, job, &rows, given)?))).collect()
+}
+
+/// A sweep over those of the strategies of a run that it is for. `given` says when that has rounds enough, and how it is measured.
+fn request(sweep: &Sweep, job: &Job, strategies: &[String], given: &Request) -> Result<Request, Usage> {
+    let is_for = |name: &&String| sweep.only.is_empty() || sweep.only.contains(&name.as_str());
+    let stop = match given.stop.rounds {
+        Some(_) => given.stop,
+        None => Stop { budget: sweep.budget, least: Some(sweep.least_rounds), ..given.stop },
     };
     Ok(Request {
-        only: plan.rows.iter().filter(is_here).map(|row| row.name.clone()).collect(),
+        only: strategies.iter().filter(is_for).cloned().collect(),
         allocators: sweep.allocators.to_vec(),
         sweep: Some(sweep.name.to_owned()),
         full: false,
@@ -85,10 +104,6 @@ fn request(sweep: &Sweep, plan: &Plan, dir: &Path, given: &Request) -> Result<Re
         python: None,
         jobs: sweep.jobs(job, pace::seconds_per_value).map_err(Usage)?,
         stop,
-        shuffle_seed: plan.shuffle_seed,
-        condition: plan.condition,
-        results: dir.to_owned(),
-        command: plan.command.clone(),
         ..given.clone()
     })
 }

@@ -76,7 +76,7 @@ impl Blocking {
         let line = |row: &Row| {
             let points = self.shares.iter().zip(&row.shares);
             let points = points.filter_map(|(share, at)| Some(point(*share, at.speed_ups[place]?))).collect();
-            Curve { name: row.name.clone(), points }
+            Curve { name: row.name.clone(), points, is_joined: true }
         };
         let lines: Vec<Curve> = self.rows.iter().map(line).filter(|line| !line.points.is_empty()).collect();
         if lines.is_empty() {

@@ -182,7 +182,7 @@ impl Row {
 fn curve(row: &Row, line: &Line) -> Option<Curve> {
     // In order of x.
     let points: Vec<_> = line.points.iter().rev().map(|at| point(at.grain, at.efficiency)).collect();
-    (!points.is_empty()).then(|| Curve { name: row.name.clone(), points })
+    (!points.is_empty()).then(|| Curve { name: row.name.clone(), points, is_joined: true })
 }
 
 /// The grain of a job, from `sequential` at it.

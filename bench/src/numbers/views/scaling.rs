@@ -85,7 +85,7 @@ impl Scaling {
     fn figure(&self, part: &Part) -> Option<curves::Figure> {
         let line = |row: &Row| {
             let points = row.points.iter().filter_map(|at| Some(point(at.workers as f64, at.speed_up?))).collect();
-            Curve { name: row.name.clone(), points }
+            Curve { name: row.name.clone(), points, is_joined: true }
         };
         let lines: Vec<Curve> = part.rows.iter().map(line).filter(|line| !line.points.is_empty()).collect();
         let best = lines

@@ -102,7 +102,7 @@ fn curve(series: &Series, row: &Row) -> Curve {
         let time = time.as_ref()?;
         Some(Point { x: *x as f64, y: time.summary.median, interval: time.interval() })
     });
-    Curve { name: row.name.clone(), points: points.collect() }
+    Curve { name: row.name.clone(), points: points.collect(), is_joined: true }
 }
 
 /// The most jobs that have `constant` in common and differ in `x`; nothing if that is only one.
