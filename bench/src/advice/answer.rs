@@ -86,12 +86,15 @@ impl Pictures {
         Pictures { run: shown.to_owned(), names: names.collect() }
     }
 
-    /// The picture whose name begins so, or the place in the page where it would be.
-    fn link(&self, begins: &str) -> String {
-        let is_it = |page: &&String| page.split_once('#').is_some_and(|(_, name)| name.starts_with(begins));
-        match self.names.iter().find(is_it) {
+    /// The picture of this name, else one of the same sweep, else the place in the page where it would be.
+    fn link(&self, name: &str) -> String {
+        let find = |is_it: &dyn Fn(&str) -> bool| {
+            self.names.iter().find(|page| page.split_once('#').is_some_and(|(_, name)| is_it(name)))
+        };
+        let sweep = name.split('-').next().unwrap_or(name);
+        match find(&|other| other == name).or_else(|| find(&|other| other.starts_with(sweep))) {
             Some(page) => format!("{}/{page}", self.run),
-            None => format!("{}/report.html#{begins}", self.run),
+            None => format!("{}/report.html#{name}", self.run),
         }
     }
 }
@@ -161,7 +164,7 @@ fn weight(model: &Model, name: &str) -> (usize, usize) {
 /// A part of the time: what it is for one strategy and for the other, in words, and the picture that shows it.
 struct Difference {
     by: f64,
-    picture: &'static str,
+    picture: String,
     told: String,
 }
 
@@ -176,14 +179,14 @@ fn reason(model: &Model, case: &Case, one: &Prediction, other: &Prediction, pict
             time(one.seconds),
             time(parts.work)
         );
-        return format!("{told}; see {}", pictures.link("grain"));
+        return format!("{told}; see {}", pictures.link("grain-warm"));
     }
     let differences = differences([(a, first, &parts), (b, second, &others)], case);
     // Of the parts that are in favour of the faster one, since those are what decides.
     let sign = if one.seconds <= other.seconds { 1.0 } else { -1.0 };
     let largest = differences.into_iter().max_by(|x, y| (sign * x.by).total_cmp(&(sign * y.by)));
     let Some(Difference { told, picture, .. }) = largest else { return String::new() };
-    format!("{told}; see {}", pictures.link(picture))
+    format!("{told}; see {}", pictures.link(&picture))
 }
 
 /// The parts of two times, each by how much it is larger in the second.
@@ -194,24 +197,29 @@ fn differences(
     let keys = case.keys as f64;
     let each = |strategy: &Strategy| strategy.per_key.max(strategy.per_key_in_turn);
     let bytes = case.output_bytes as f64;
-    let difference = |one: f64, other: f64, picture, told| Difference { by: other - one, picture, told };
+    let difference = |one: f64, other: f64, picture: &str, told| {
+        let picture = picture.to_owned();
+        Difference { by: other - one, picture, told }
+    };
+    let blocking = format!("blocking-{}", case.workers);
+    let skew = format!("skew-{}", harness::skew_name(case.skew));
     vec![
         difference(
             parts.start,
             others.start,
-            "scaling",
+            "grain-cold",
             format!("{a} starts {} workers in {}, {b} in {}", case.workers, time(parts.start), time(others.start)),
         ),
         difference(
             parts.overhead.max(keys * first.per_key_in_turn),
             others.overhead.max(keys * second.per_key_in_turn),
-            "grain",
+            "grain-warm",
             format!("{a} spends {} on a key besides its work, {b} {}", time(each(first)), time(each(second))),
         ),
         difference(
             parts.output,
             others.output,
-            "size",
+            "size-block",
             format!(
                 "{a} spends {} on an output of {} bytes, {b} {}",
                 time(first.output_seconds(bytes)),
@@ -222,13 +230,13 @@ fn differences(
         difference(
             parts.work,
             others.work,
-            "scaling",
+            "scaling-sum",
             format!("{a} needs {} for the keys' own work, {b} {}", time(parts.work), time(others.work)),
         ),
         difference(
             parts.waiting,
             others.waiting,
-            if case.blocking > 0.0 { "blocking" } else { "skew" },
+            if case.blocking > 0.0 { &blocking } else { &skew },
             format!("{a} leaves CPUs without work for {}, {b} for {}", time(parts.waiting), time(others.waiting)),
         ),
     ]
@@ -355,6 +363,6 @@ mod tests {
         assert_eq!(given.pick.as_deref(), Some("counter"));
         assert_eq!(given.runner_up.as_deref(), Some("chunks"));
         assert!(given.reasons[0].contains("leaves CPUs without work"), "{:?}", given.reasons);
-        assert!(given.reasons[0].ends_with("see results/x/report.html#skew"), "{:?}", given.reasons);
+        assert!(given.reasons[0].ends_with("see results/x/report.html#skew-zipf"), "{:?}", given.reasons);
     }
 }

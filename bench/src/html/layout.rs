@@ -89,7 +89,7 @@ pub(super) fn content(page: &Page) -> Markup {
                 li { a href="#files" { "Raw samples" } }
             }
             form.filter role="search" hidden {
-                label for="filter" { "Rows whose name has" }
+                label for="filter" { "Show rows whose name contains" }
                 input id="filter" type="search" autocomplete="off" spellcheck="false" placeholder="all";
                 p role="status" {}
             }
@@ -177,7 +177,7 @@ fn pictures(figures: &[(Figure, String)]) -> Markup {
             @for (figure, svg) in figures {
                 figure aria-labelledby=(anchor("", &figure.name)) {
                     h3 id=(anchor("", &figure.name)) { (figure.title) }
-                    img src=(as_address(svg)) alt={ "A picture: " (figure.title) ". It is described below." };
+                    img src=(as_address(svg)) alt={ (figure.title) ". Described below." };
                     figcaption { (figure.caption) }
                 }
             }

@@ -100,6 +100,11 @@ impl Job {
         .collect()
     }
 
+    /// The same for a workload that neither computes before it sleeps nor has outputs of any size.
+    pub fn without_values(self) -> Job {
+        Job { values: 0, output_bytes: INDEX_BYTES, ..self }
+    }
+
     /// The job that shows how many keys a contender keeps in flight: keys that only sleep, so that the run time says how
     /// many slept at once whatever the number of cores.
     ///

@@ -83,9 +83,7 @@ const SCALING: Sweep = Sweep {
     jobs: |job, _| {
         equal_keys(job)?;
         let most = 4 * job.workers;
-        let powers = (0..usize::BITS).map(|power| 1usize << power).take_while(|workers| *workers <= most);
-        // 1, 2, 3, 4, 6, 8, 12, …: twice as many points as powers of two.
-        let mut workers: Vec<usize> = powers.flat_map(|power| [power, power + power / 2]).collect();
+        let mut workers: Vec<usize> = (0..usize::BITS).map(|power| 1 << power).take_while(|it| *it <= most).collect();
         workers.push(job.workers);
         workers.retain(|workers| *workers <= most && *workers as u64 <= job.keys);
         workers.sort_unstable();
@@ -122,7 +120,7 @@ const SKEW: Sweep = Sweep {
 
 const SIZE: Sweep = Sweep {
     name: "size",
-    about: "outputs of 80 kB to 8 GB in all, and of 800 B to 80 MB a key: where a value begins to cost more",
+    about: "outputs from a ten thousandth of the job's size to ten times that, and of 800 B to 80 MB a key: where a value costs more",
     // The loop alone; threads; threads that stay; and processes, whose outputs are moved.
     only: &["sequential", "std-counter", "rayon-iter", "process-pool"],
     allocators: SYSTEM,
@@ -151,15 +149,19 @@ const BLOCKING: Sweep = Sweep {
     allocators: SYSTEM,
     jobs: |job, pace| {
         let pace = pace();
+        let keys = job.keys.min(BLOCKING_KEYS.max(8 * job.workers as u64));
         let part = |share: f64, seconds: f64| (share * BLOCKING_KEY / seconds).round() as u64;
         let of = |asleep: f64| {
             let (workload, skew) = ("wait".to_owned(), "uniform".to_owned());
             let (count, values) = (part(asleep, 1e-6), part(1.0 - asleep, pace));
-            Job { workload, skew, count, values, keys: job.keys.min(BLOCKING_KEYS), ..job.clone() }
+            Job { workload, skew, count, values, keys, ..job.clone() }
         };
         let workers = [1, 2, 8].map(|each| each * job.workers);
         let jobs = BLOCKING_SHARES.into_iter().flat_map(|share| workers.map(|workers| Job { workers, ..of(share) }));
-        Ok(jobs.map(of_workers).collect())
+        let mut jobs: Vec<Job> = jobs.map(of_workers).collect();
+        // With very few keys, several numbers of workers are the same.
+        jobs.dedup();
+        Ok(jobs)
     },
     ends_below: None,
     least_rounds: FEW_ROUNDS,
@@ -170,11 +172,11 @@ const BLOCKING: Sweep = Sweep {
 /// Seconds of a key: long beside what a sleep takes too long, some 60 µs on Linux.
 const BLOCKING_KEY: f64 = 1e-3;
 
-/// Bounds the keys: `sequential` then takes 50 ms.
+/// Bounds the keys, unless there are more workers: `sequential` then takes 50 ms.
 const BLOCKING_KEYS: u64 = 50;
 
 /// How much of a key is asleep.
-const BLOCKING_SHARES: [f64; 4] = [0.0, 0.3, 0.6, 0.9];
+const BLOCKING_SHARES: [f64; 3] = [0.0, 0.5, 0.9];
 
 const INTERFERENCE: Sweep = Sweep {
     name: "interference",
@@ -257,7 +259,10 @@ impl Sweep {
     ///
     /// What it needs that the flags do not give, in one line.
     pub fn jobs(&self, job: &Job, pace: Pace) -> Result<Vec<Job>, String> {
-        (self.jobs)(job, pace).map_err(|why| format!("sweep {} {why}", self.name))
+        let jobs = (self.jobs)(job, pace).map_err(|why| format!("sweep {} {why}", self.name))?;
+        // What only `wait` has is of no use to the others.
+        let plain = |job: Job| if job.workload == "wait" { job } else { job.without_values() };
+        Ok(jobs.into_iter().map(plain).collect())
     }
 }
 
@@ -326,9 +331,9 @@ mod tests {
             assert_eq!(sums.len(), fills.len());
             sums.into_iter().map(|job| job.workers).collect::<Vec<_>>()
         };
-        assert_eq!(workers(2, 100), [1, 2, 3, 4, 6, 8]);
-        assert_eq!(workers(16, 100), [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64]);
-        assert_eq!(workers(7, 5), [1, 2, 3, 4], "no more than there are keys");
+        assert_eq!(workers(2, 100), [1, 2, 4, 8]);
+        assert_eq!(workers(12, 100), [1, 2, 4, 8, 12, 16, 32]);
+        assert_eq!(workers(7, 5), [1, 2, 4], "no more than there are keys");
     }
 
     #[test]
@@ -345,7 +350,7 @@ mod tests {
         let jobs = BLOCKING.jobs(&Job { workers: 2, ..job(100, 1_000) }, pace).unwrap();
         let parts: Vec<(u64, u64, usize)> = jobs.iter().map(|job| (job.values, job.count, job.workers)).collect();
         assert_eq!(parts[..3], [(1_000_000, 0, 2), (1_000_000, 0, 4), (1_000_000, 0, 16)]);
-        assert_eq!(parts[9..], [(100_000, 900, 2), (100_000, 900, 4), (100_000, 900, 16)]);
+        assert_eq!(parts[6..], [(100_000, 900, 2), (100_000, 900, 4), (100_000, 900, 16)]);
         assert!(jobs.iter().all(|job| job.keys == 50));
     }
 

@@ -54,6 +54,9 @@ pub(crate) const GUESS_PER_VALUE: f64 = 0.1e-6;
 /// strategies, and what is to be told, a factor of tens, shows in ten.
 pub(crate) const SLOW: Duration = Duration::from_secs(3);
 
+/// The same in a full run, whose sweeps take most of its time: numpy's programs then take part in a few rounds too.
+const SLOW_OF_A_FULL_RUN: Duration = Duration::from_millis(500);
+
 /// A job of a sweep at which `sequential` takes longer is timed in [`FEW`] rounds, one of them warm: 8 GB of outputs would else
 /// take as long as all other jobs.
 const SLOW_OF_A_SWEEP: Duration = Duration::from_secs(1);
@@ -410,11 +413,12 @@ impl<'a> Session<'a> {
                 cell.rounds = Some(FEW);
                 cell.warm_rounds = cell.warm_rounds.or(Some(1));
             }
-            if entry.contender.kind != Kind::Notebook || entry.costs.plain <= SLOW {
+            let slow_from = if self.run.plan.full { SLOW_OF_A_FULL_RUN } else { SLOW };
+            if entry.contender.kind != Kind::Notebook || entry.costs.plain <= slow_from {
                 continue;
             }
             let is_warm = notebook::pair(&cell.row).is_some_and(|pair| pair.clock == Clock::Warm);
-            // The sweeps of a full run are to be done within the hour too.
+            // The sweeps of a full run take their time too.
             let (rounds, few) = if self.run.plan.full { (FEW, 1) } else { (LEAST_ROUNDS, FEW) };
             let rounds = stopping::least_rounds(stop).min(rounds);
             cell.rounds = Some(rounds);

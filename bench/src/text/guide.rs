@@ -4,17 +4,15 @@
 //! shown; `tests/tidy.rs` holds the newest run to all of them.
 
 use crate::numbers::standings::{Standing, Standings};
-use crate::numbers::stats::Ratio;
 use crate::numbers::views::blocking::Blocking;
-use crate::numbers::views::grain::{Bound, Grain};
-use crate::numbers::views::interference::Interference;
+use crate::numbers::views::grain::{Bound, Grain, Line, Row};
 use crate::numbers::views::makespan::Makespan;
 use crate::run::full::Full;
 use crate::text::table::{Align, markdown};
 use crate::text::{made_by, number};
 
 /// What is so in the reader's case, what to pick then, and what the figures must say for that.
-struct Line {
+struct Advice {
     case: &'static str,
     picks: &'static [&'static str],
     because: &'static str,
@@ -36,27 +34,26 @@ struct Figures {
     grain: Grain,
     skew: Makespan,
     blocking: Blocking,
-    interference: Interference,
 }
 
 /// A strategy may take this many times as long as the fastest, and nothing but its other properties need be looked at: less than
 /// what a busy machine makes of one and the same program.
-const ALIKE: f64 = 1.1;
+const ALIKE: f64 = 1.15;
 
-const LINES: [Line; 16] = [
-    Line {
-        case: "you have no reason not to",
+const LINES: [Advice; 16] = [
+    Advice {
+        case: "nothing below fits your case",
         picks: &["rayon-iter"],
         because: "one line, balances, a pool that stays warm",
         figures: |figures| figures.is_among_the_fastest("rayon-iter"),
     },
-    Line {
+    Advice {
         case: "you want no dependency",
         picks: &["std-counter"],
         because: "scoped threads and one atomic",
         figures: |figures| figures.is_among_the_fastest("std-counter"),
     },
-    Line {
+    Advice {
         case: "you have very many keys of some microseconds",
         picks: &["std-counter", "rayon-iter"],
         because: "a key costs them next to nothing",
@@ -64,7 +61,7 @@ const LINES: [Line; 16] = [
             let [counter, rayon] = [figures.half("std-counter")?, figures.half("rayon-iter")?];
             let pool = figures.half("process-pool")?;
             let text = format!(
-                "half of the ideal is left at {} and {}; process-pool needs {}",
+                "efficiency is 50 % with keys of {} and {}; process-pool needs keys of {}",
                 number::short_time(counter),
                 number::short_time(rayon),
                 number::short_time(pool)
@@ -72,35 +69,38 @@ const LINES: [Line; 16] = [
             Some(figures.grain(text, counter.max(rayon) < 2e-6 && pool > 5.0 * counter.max(rayon)))
         },
     },
-    Line {
-        case: "they are shorter still",
+    Advice {
+        case: "keys take less than a microsecond",
         picks: &["paralight-iter"],
-        because: "no queue: a thread's keys are two numbers",
+        because: "no queue: each thread owns a range of keys",
         figures: |figures| figures.costs_less_per_key("paralight-iter", "rayon-iter"),
     },
-    Line {
-        case: "keys are all alike and the machine is yours",
+    Advice {
+        case: "keys are equal, and stay so",
         picks: &["std-chunks"],
-        because: "nothing is shared, but nothing is balanced either",
+        because: "no shared counter; in exchange, the slowest worker sets the time",
         figures: |figures| {
-            let (chunks, counter) = (figures.slowed("std-chunks")?, figures.slowed("std-counter")?);
+            let of = |name, skew| figures.makespan(name, skew);
+            let (chunks, counter) = (of("std-chunks", "uniform")?, of("std-counter", "uniform")?);
+            let (unequal, balanced) = (of("std-chunks", "zipf")?, of("std-counter", "zipf")?);
             let text = format!(
-                "with a busy program on one CPU it takes {} as long, std-counter {}",
-                number::factor(chunks.value),
-                number::factor(counter.value)
+                "with equal keys {} the time of std-counter, with keys by Zipf's law {}",
+                number::factor(chunks / counter),
+                number::factor(unequal / balanced)
             );
-            Some(figures.interference(text, chunks.value > counter.value))
+            let holds = chunks / counter <= ALIKE && unequal > balanced;
+            Some(Says { text, picture: "skew/skew-uniform.svg".to_owned(), holds })
         },
     },
-    Line {
-        case: "keys are unequal, or other programs want the CPUs too",
+    Advice {
+        case: "keys are unequal",
         picks: &["std-counter", "rayon-iter"],
         because: "a free worker takes the next key; begin the long ones first",
         figures: |figures| {
             let of = |name| figures.makespan(name, "zipf");
             let (counter, rayon, chunks) = (of("std-counter")?, of("rayon-iter")?, of("std-chunks")?);
             let text = format!(
-                "by Zipf's law they take {} and {} the least possible, std-chunks {}",
+                "when key sizes follow Zipf's law: {} and {} the lower bound, std-chunks {}",
                 number::factor(counter),
                 number::factor(rayon),
                 number::factor(chunks)
@@ -109,7 +109,7 @@ const LINES: [Line; 16] = [
             Some(Says { text, picture: "skew/skew-zipf.svg".to_owned(), holds })
         },
     },
-    Line {
+    Advice {
         case: "a few keys hold most of the work, and a key can be cut",
         picks: &["rayon-nested"],
         because: "threads share what is left of a slow key",
@@ -117,21 +117,21 @@ const LINES: [Line; 16] = [
             let of = |name| figures.makespan(name, "one-huge-last");
             let (nested, rayon) = (of("rayon-nested")?, of("rayon-iter")?);
             let text = format!(
-                "a last key with half of the work: {} the least that whole keys allow, rayon-iter {}",
+                "when the last key holds half of the work: {} the lower bound, rayon-iter {}",
                 number::factor(nested),
                 number::factor(rayon)
             );
             Some(Says { text, picture: "skew/skew-one-huge-last.svg".to_owned(), holds: nested < 0.9 * rayon })
         },
     },
-    Line {
+    Advice {
         case: "keys wait, for a disk or a server, rather than compute",
         picks: &["spawn-per-key"],
         because: "more threads than cores is then right",
         figures: |figures| {
             let (spawn, counter) = (figures.asleep("spawn-per-key")?, figures.asleep("std-counter")?);
             let text = format!(
-                "with {:.0} % of a key asleep {} as fast as one thread, std-counter with a worker on each CPU {}",
+                "with {:.0} % of each key spent waiting: {} as fast as one thread; std-counter with one worker per CPU {}",
                 100.0 * figures.blocking.shares.last()?,
                 number::factor(spawn),
                 number::factor(counter)
@@ -140,23 +140,24 @@ const LINES: [Line; 16] = [
             Some(Says { text, picture, holds: spawn > 1.5 * counter })
         },
     },
-    Line {
+    Advice {
         case: "a key may crash, leak or hang, and the others must not suffer",
         picks: &["process-pool"],
-        because: "a death costs one key one retry; a deadline can be kept",
+        because: "if a worker dies, its key is tried once more; a key can have a deadline",
         figures: |figures| {
             let survives = |name| Some(figures.row(name)?.survival?.abort);
             let (pool, cost) = (figures.cost("process-pool")?, figures.ratio("process-pool", "rayon-iter")?);
             let text = format!(
-                "a key costs {}, and its bytes are moved: {} the time of rayon-iter",
+                "when a key aborts, the others come back; with rayon-iter all are lost. A key costs {}, and the job takes {} as long \
+                 as with rayon-iter",
                 number::short_time(pool),
                 number::factor(cost)
             );
             let holds = survives("process-pool")? && !survives("rayon-iter")?;
-            Some(Says { text, picture: HEADLINE.to_owned(), holds })
+            Some(Says { text, picture: "README.md#what-each-row-used".to_owned(), holds })
         },
     },
-    Line {
+    Advice {
         case: "each key must find a clean process",
         picks: &["process-per-key"],
         because: "nothing is left of the key before",
@@ -164,56 +165,62 @@ const LINES: [Line; 16] = [
             let (each, pool) = (figures.cost("process-per-key")?, figures.cost("process-pool")?);
             let text =
                 format!("a key costs {}, in process-pool {}", number::short_time(each), number::short_time(pool));
-            Some(figures.grain(text, each > pool))
+            let survives = figures.row("process-per-key")?.survival?.abort;
+            Some(figures.grain(text, survives))
         },
     },
-    Line {
+    Advice {
         case: "the program is async already",
         picks: &["tokio-rayon"],
         because: "Rayon's pool computes, the runtime's threads stay free",
         figures: |figures| figures.is_among_the_fastest("tokio-rayon"),
     },
-    Line {
-        case: "it is, and computes only now and then",
+    Advice {
+        case: "the program is async, and computes only now and then",
         picks: &["tokio-blocking", "smol-executor"],
         because: "no other crate than the runtime",
         figures: |figures| {
-            let (blocking, rayon) = (figures.cost("tokio-blocking")?, figures.cost("tokio-rayon")?);
-            let text = format!(
-                "a key costs tokio-blocking {}, tokio-rayon {}",
-                number::short_time(blocking),
-                number::short_time(rayon)
-            );
-            Some(figures.grain(text, blocking > rayon))
+            let (blocking, smol) =
+                (figures.is_among_the_fastest("tokio-blocking")?, figures.is_among_the_fastest("smol-executor")?);
+            Some(Says { holds: blocking.holds && smol.holds, ..blocking })
         },
     },
-    Line {
+    Advice {
         case: "keys arrive in a queue anyway",
         picks: &["crossbeam-scoped"],
         because: "threads borrow the job and empty the queue",
         figures: |figures| figures.is_among_the_fastest("crossbeam-scoped"),
     },
-    Line {
+    Advice {
         case: "work comes from many places, over the program's whole life",
         picks: &["channel-workers"],
         because: "threads that stay, fed by a channel that pushes back",
         figures: |figures| figures.is_among_the_fastest("channel-workers"),
     },
-    Line {
+    Advice {
         case: "you want keys begun in order, or to tune what a thread takes at once",
         picks: &["orx-iter"],
         because: "an iterator over one shared counter",
         figures: |figures| figures.is_among_the_fastest("orx-iter"),
     },
-    Line {
+    Advice {
         case: "there is one core, or nothing to gain",
         picks: &["sequential"],
         because: "the plain loop",
         figures: |figures| {
-            let beats = figures.grain.rows.iter().filter_map(|row| at(row.warm.beats));
-            let least = beats.reduce(f64::min)?;
-            let text = format!("no strategy is faster where a key takes less than {}", number::short_time(least));
-            Some(figures.grain(text, least > 0.0))
+            // Where one is faster at the finest grain of all, nobody knows from where on; whole processes then tell.
+            let least = |line: fn(&Row) -> &Line| {
+                let is_open = figures.grain.rows.iter().any(|row| matches!(line(row).beats, Bound::Below(_)));
+                let beats = figures.grain.rows.iter().filter_map(|row| at(line(row).beats));
+                beats.reduce(f64::min).filter(|_| !is_open)
+            };
+            let (least, whole) = match least(|row| &row.warm) {
+                Some(least) => (least, ""),
+                None => (least(|row| &row.cold)?, ", process and all"),
+            };
+            let text =
+                format!("no strategy is faster where a key takes less than {}{whole}", number::short_time(least));
+            Some(figures.grain(text, true))
         },
     },
 ];
@@ -244,7 +251,7 @@ pub fn table(full: &Full, up: &str, run: &str) -> String {
 /// The cases whose lines the figures of this run contradict, or say nothing of.
 pub fn contradicted(full: &Full) -> Vec<String> {
     let figures = Figures::of(full);
-    let claim = |line: &Line| match figures.as_ref().and_then(line.figures) {
+    let claim = |line: &Advice| match figures.as_ref().and_then(line.figures) {
         Some(Says { holds: true, .. }) => None,
         Some(Says { text, .. }) => Some(format!("{}: {}", line.case, text)),
         None => Some(format!("{}: not measured", line.case)),
@@ -259,7 +266,6 @@ impl Figures {
             grain: Grain::of(full.sweep("grain")?),
             skew: Makespan::of(full.sweep("skew")?),
             blocking: Blocking::of(full.sweep("blocking")?),
-            interference: Interference::of(full.sweep("interference")?),
         })
     }
 
@@ -276,9 +282,9 @@ impl Figures {
         let fastest = self.standings.rows.iter().find(|row| row.is_among_strategies)?;
         let own = self.row(name)?.speed_up?.value;
         let text = match fastest.name == name {
-            true => format!("{} sequential, the fastest of all", number::factor(own)),
+            true => format!("{} as fast as sequential, the fastest of all", number::factor(own)),
             false => format!(
-                "{} sequential; the fastest has {}",
+                "{} as fast as sequential; the fastest strategy is {} as fast",
                 number::factor(own),
                 number::factor(fastest.speed_up?.value)
             ),
@@ -292,18 +298,17 @@ impl Figures {
     }
 
     fn costs_less_per_key(&self, name: &str, than: &str) -> Option<Says> {
-        let (own, other) = (self.cost(name)?, self.cost(than)?);
+        let overhead = |name: &str| self.grain.rows.iter().find(|row| row.name == name)?.overhead;
+        // Each is at the finest grain of its row.
+        let (own, other) = Some((overhead(name)?, overhead(than)?)).filter(|(own, other)| own.at == other.at)?;
+        let (own, other) = (own.value, other.value);
         let text = format!("a key costs {}, in {than} {}", number::short_time(own), number::short_time(other));
-        Some(self.grain(text, own < other))
+        Some(self.grain(text, own < 0.9 * other))
     }
 
     /// METG(50 %), or the finest grain that was measured if it is below.
     fn half(&self, name: &str) -> Option<f64> {
         at(self.grain.rows.iter().find(|row| row.name == name)?.warm.half)
-    }
-
-    fn slowed(&self, name: &str) -> Option<Ratio> {
-        self.interference.rows.iter().find(|row| row.name == name)?.warm
     }
 
     fn makespan(&self, name: &str, skew: &str) -> Option<f64> {
@@ -320,10 +325,6 @@ impl Figures {
 
     fn grain(&self, text: String, holds: bool) -> Says {
         Says { text, picture: GRAIN.to_owned(), holds }
-    }
-
-    fn interference(&self, text: String, holds: bool) -> Says {
-        Says { text, picture: "interference/interference.svg".to_owned(), holds }
     }
 }
 

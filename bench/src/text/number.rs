@@ -24,6 +24,10 @@ pub fn time_within(seconds: f64, interval: Option<Interval>) -> String {
     // A difference of times may be negative, or much smaller than its interval is wide.
     let ends = interval.map_or([seconds; 2], |Interval { low, high }| [low, high]);
     let largest = ends.into_iter().map(f64::abs).fold(seconds.abs(), f64::max);
+    // Ends of other sizes than the middle would leave it without digits.
+    if let Some(Interval { low, high }) = interval.filter(|it| it.low > 0.0 && it.high > 10.0 * it.low) {
+        return format!("{} [{} to {}]", short_time(seconds), short_time(low), short_time(high));
+    }
     let Shown { decimals, unit, scale, .. } = digits::time(largest, None);
     let shown = |seconds: f64| format!("{:.decimals$}", seconds * scale);
     let interval = interval.map(|Interval { low, high }| format!(" [{}, {}]", shown(low), shown(high)));

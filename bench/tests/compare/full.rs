@@ -1,12 +1,14 @@
 //! A run with all its sweeps, each in a folder below it.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 
 use bench::run::full::Full;
 use bench::run::plan::Ended;
 use bench::run::sweep::SWEEPS;
 
-use crate::tree::{Tree, assert_status, stderr};
+use crate::tree::{Killed, Tree, assert_status, stderr, until};
 
 /// The smallest job of which every sweep can be made.
 const SMALLEST: [&str; 7] = ["--full", "--rounds", "1", "--keys", "100", "--count", "100"];
@@ -54,4 +56,19 @@ fn a_job_of_which_a_sweep_cannot_be_made_is_refused_before_anything_starts() {
         "error: --full: sweep size needs --keys × --count to be 10000 or more, and a multiple of 1000, not 70\n";
     assert_eq!(stderr(&refused), message);
     assert!(!tree.path("results").exists() && !tree.path("state/calls").exists());
+}
+
+/// Whoever measures may be killed, and nothing that keeps a CPU busy is to be left then.
+#[test]
+fn the_neighbour_ends_with_its_input() {
+    let tree = Tree::new(&["sequential"]);
+    let mut command = tree.compare(&["neighbour"]);
+    let mut neighbour = Killed(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(neighbour.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "busy\n");
+    assert!(neighbour.0.try_wait().unwrap().is_none(), "it is busy until it is told to end");
+    drop(neighbour.0.stdin.take());
+    let status = until("end", || neighbour.0.try_wait().unwrap());
+    assert!(status.success(), "{status}");
 }

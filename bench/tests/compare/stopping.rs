@@ -91,7 +91,7 @@ fn a_timed_run_that_fails_takes_its_row_out_for_good() {
     assert_status(&tree.compare(&["report", dir.to_str().unwrap()]).output().unwrap(), 0);
     assert_eq!(check(), page);
     let resumed = tree.compare(&["--bin-dir", "programs", "--resume", dir.to_str().unwrap()]).output().unwrap();
-    assert_status(&resumed, 0);
+    assert_status(&resumed, 1);
     assert_eq!(check(), page, "and nobody tries it again");
 }
 

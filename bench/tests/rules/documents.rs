@@ -1,7 +1,11 @@
 //! What the documents show of runs and of code.
 
+use std::fs;
 use std::path::Path;
 
+use bench::advice;
+use bench::run::full::Full;
+use bench::text::guide;
 use bench::text::splice::{self, Part, Spliced};
 
 use crate::rules::{files, read};
@@ -46,6 +50,20 @@ pub(crate) fn the_page_about_allocators_has_the_lines_of_the_harness(root: &Path
         let compatible = version.rsplit_once('.').unwrap().0;
         let line = format!("{name} = \"{compatible}\"\n");
         assert!(page.contains(&line), "docs/allocators.md does not have {line}");
+    }
+}
+
+/// What the guide says is held against what was measured last.
+pub(crate) fn the_newest_full_run_contradicts_no_line_of_the_guide(root: &Path) {
+    let runs = fs::read_dir(root.join("results")).unwrap().map(|entry| entry.unwrap().path());
+    let newest = runs.filter(|dir| advice::has_sweeps(dir)).max().expect("a full run in results");
+    let name = newest.file_name().unwrap().to_string_lossy().into_owned();
+    let full = Full::read(&newest).unwrap();
+    assert_eq!(guide::contradicted(&full), Vec::<String>::new(), "results/{name}");
+    let readme = splice::parts(&read(root.join("README.md")));
+    for part in [Part::Guide, Part::Pictures] {
+        let runs = readme.iter().filter(|it| it.part == part).flat_map(|it| &it.runs);
+        assert_eq!(runs.collect::<Vec<_>>(), [&format!("results/{name}")], "README.md, `{}`", part.name());
     }
 }
 

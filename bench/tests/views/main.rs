@@ -254,7 +254,7 @@ fn the_makespan_is_held_against_the_longest_key_and_the_even_share() {
     assert_drawable(&figures);
     let names: Vec<&str> = figures.iter().map(|figure| figure.name.as_str()).collect();
     assert_eq!(names, ["skew-uniform", "skew-zipf", "skew-one-huge", "skew-one-huge-last"]);
-    assert!(figures[3].caption.contains("The nearest to it is best at 1.0"), "{}", figures[3].caption);
+    assert!(figures[3].caption.contains("best has the lowest figure, 1.0"), "{}", figures[3].caption);
     let page = assert_fits(&run);
     let bounds = page.lines().find(|line| line.starts_with("The lower bounds: uniform ")).unwrap();
     assert!(

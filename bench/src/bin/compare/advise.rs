@@ -3,16 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use bench::advice;
 use bench::advice::agreement::agreement;
 use bench::advice::answer::{Needs, Pictures, advise};
 use bench::advice::case::{Case, SKEWS};
 use bench::advice::check::{self, Asked};
 use bench::advice::model::{Model, time};
-use bench::advice::{self, AdviceError};
 use bench::entrants::selection::{self, Selection};
 use bench::process::interrupt::Interrupt;
 use bench::process::tell::{self, Usage};
+use bench::report;
 use bench::run::allocator::Allocator;
 use clap::{Args, ValueEnum};
 use harness::skew_name;
@@ -25,11 +26,11 @@ pub(crate) struct Advise {
     #[arg(long, required_unless_present_any = ["check", "agree"])]
     keys: Option<u64>,
 
-    /// What one key takes in one thread on average, asleep or not: 50us, 2ms, 1.5s
+    /// Average time of one key on one thread, sleep included: 50us, 2ms, 1.5s
     #[arg(long, value_parser = duration, required_unless_present_any = ["check", "agree"])]
     grain: Option<f64>,
 
-    /// Bytes that each key gives
+    /// Bytes that each key returns
     #[arg(long, value_name = "BYTES", default_value_t = 8)]
     output_bytes: u64,
 
@@ -53,7 +54,7 @@ pub(crate) struct Advise {
     #[arg(long)]
     inside_tokio: bool,
 
-    /// Without any crate but those of this workspace
+    /// Pick a strategy that depends on no crate outside this workspace
     #[arg(long)]
     no_dependencies: bool,
 
@@ -125,16 +126,14 @@ pub(crate) fn run(asked: &Advise, root: &Path, listen: impl Fn() -> Result<Inter
 }
 
 /// Stores the model of the run in `dir`, if it has all sweeps that one needs.
-pub(crate) fn store(dir: &Path) -> Result<()> {
+pub(crate) fn store(dir: &Path) {
     if !advice::has_sweeps(dir) {
-        return Ok(());
+        return;
     }
-    match advice::store(dir) {
-        // A run with failed rows has a page, which says what is missing.
-        Err(error @ AdviceError::NoModel { .. }) => tell::warn(format_args!("there is no advice: {error}")),
-        stored => drop(stored?),
+    // A run with failed rows has a page, which says what is missing; so has one with a sweep that cannot be read.
+    if let Err(error) = advice::store(dir) {
+        tell::warn(format_args!("there is no advice: {error}"));
     }
-    Ok(())
 }
 
 /// Prints the advice for a case.
@@ -193,9 +192,14 @@ fn check_model(asked: &Advise, dir: &Path, root: &Path, interrupt: &Interrupt) -
         }
     };
     let cases = asked.cases.map_or(40, std::num::NonZeroUsize::get);
-    let asked = Asked { cases, seed: asked.seed, budget: Duration::from_secs_f64(asked.budget) };
+    let asked =
+        Asked { cases, seed: asked.seed, budget: Duration::try_from_secs_f64(asked.budget).unwrap_or(Duration::MAX) };
     let check = check::check(&model, &contenders.contenders, asked, interrupt)?;
+    if check.checked.is_empty() {
+        bail!("no case could be measured");
+    }
     check.write(dir)?;
+    report::write(dir)?;
     tell::print(&check.text()).context("standard output")
 }
 

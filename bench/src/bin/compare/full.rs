@@ -1,10 +1,11 @@
 //! A full run: the job, and then each sweep in a folder below it.
 
 use std::path::Path;
+use std::{fs, io};
 
 use anyhow::Result;
 use bench::entrants::contender::Contender;
-use bench::process::interrupt::Interrupt;
+use bench::process::interrupt::{Interrupt, Interrupted};
 use bench::process::tell::{self, Usage};
 use bench::report;
 use bench::run::Run;
@@ -18,7 +19,7 @@ use bench::sampling::{engine, pace};
 use crate::{INTERRUPTED, advise, show_sweep};
 
 /// Rounds of the job itself: fewer than of a run by itself may be enough for whoever wants the sweeps.
-pub(crate) const LEAST_ROUNDS: u32 = 8;
+pub(crate) const LEAST_ROUNDS: u32 = 6;
 
 /// Seconds that they may take.
 pub(crate) const BUDGET: f64 = 8.0 * 60.0;
@@ -58,21 +59,41 @@ pub(crate) fn measure_sweeps(dir: &Path, given: &Request, root: &Path, interrupt
         let below = dir.join(sweep.name);
         tell::say(format_args!("sweep {}: {}", sweep.name, sweep.about));
         let finished = if below.join(PLAN).is_file() {
-            engine::resume(&below, given, root, interrupt)?
+            engine::resume(&below, given, root, interrupt)
         } else {
-            engine::measure(&request(sweep, job, &strategies, given)?, root, interrupt)?
+            // It was killed before there was anything in it.
+            fs::remove_dir_all(&below).or_else(|error| match error.kind() {
+                io::ErrorKind::NotFound => Ok(()),
+                _ => Err(error),
+            })?;
+            request(sweep, job, &strategies, given)
+                .map_err(Into::into)
+                .and_then(|request| engine::measure(&request, root, interrupt))
         };
-        let Some(finished) = finished else { continue };
-        let status = show_sweep(finished)?;
-        if status == INTERRUPTED {
-            tell::say(format_args!("this run was stopped: --resume {} goes on with it", dir.display()));
-            return Ok(status);
-        }
+        let status = match finished {
+            Ok(Some(finished)) => show_sweep(finished)?,
+            // It was complete, or nothing of it could be timed, which was said.
+            Ok(None) => Run::read(&below).map_or(1, |run| u8::from(run.any_failed())),
+            Err(error) if error.is::<Interrupted>() => INTERRUPTED,
+            Err(error) if error.is::<Usage>() => return Err(error),
+            // The other sweeps have nothing to do with it.
+            Err(error) => {
+                tell::complain(error.as_ref());
+                1
+            }
+        };
         worst = worst.max(status);
+        if status == INTERRUPTED {
+            break;
+        }
     }
     report::write(dir)?;
-    advise::store(dir)?;
-    tell::say(format_args!("all sweeps: {}", dir.join("README.md").display()));
+    advise::store(dir);
+    if worst == INTERRUPTED {
+        tell::say(format_args!("this run was stopped: --resume {} goes on with it", dir.display()));
+    } else {
+        tell::say(format_args!("all sweeps: {}", dir.join("README.md").display()));
+    }
     Ok(worst)
 }
 

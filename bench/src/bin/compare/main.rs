@@ -14,11 +14,12 @@ use bench::process::interrupt::{Interrupt, Interrupted};
 use bench::process::tell::{self, Usage};
 use bench::report;
 use bench::run::Run;
+use bench::run::full::Full;
 use bench::run::plan::Ended;
 use bench::sampling::engine::{self, Finished};
 use bench::sampling::programs::Request;
 use bench::sampling::{condition, neighbour};
-use bench::text::splice::{self, SpliceError};
+use bench::text::splice::{self, Part, SpliceError};
 use bench::text::{difference as difference_text, doubts, index, page};
 
 use crate::options::{Command, Measuring, Options, Splice, Swept};
@@ -123,6 +124,10 @@ fn measure(options: &Options, root: &Path) -> Result<u8> {
         ..request(&options.measuring, is_new, root)?
     };
     if options.full {
+        if !request.allocators.iter().all(|allocator| allocator.is_system()) {
+            let message = "--full is measured with the system's allocator; `sweep allocators` compares it with others";
+            return Err(Usage(message.to_owned()).into());
+        }
         request.jobs.iter().try_for_each(full::check)?;
     }
     let interrupt = listen()?;
@@ -140,7 +145,8 @@ fn measure(options: &Options, root: &Path) -> Result<u8> {
                         tell::say("the run is complete; there is nothing to resume");
                     }
                     remake(&dir)?;
-                    (dir, 0)
+                    let status = u8::from(read(&dir)?.any_failed());
+                    (dir, status)
                 }
             }
         }
@@ -242,7 +248,7 @@ fn remake(dir: &Path) -> Result<()> {
     let dir = folder("report", dir)?;
     read(&dir)?;
     let run = report::write(&dir)?;
-    advise::store(&dir)?;
+    advise::store(&dir);
     if let Some(results) = dir.parent() {
         index::write(results)?;
     }
@@ -279,7 +285,9 @@ fn splice_part(root: &Path, options: &Splice) -> Result<()> {
     };
     let runs = options.runs.iter().map(below).collect::<Result<Vec<String>, Usage>>()?;
     for run in runs.iter().filter(|_| !options.force && !options.check) {
-        let reasons = doubts::against_publishing(&read(&root.join(run))?);
+        let full = Full::read(&root.join(run)).map_err(|error| Usage(error.to_string()))?;
+        let sweeps = full.sweeps.iter().filter(|_| matches!(options.part, Part::Guide | Part::Pictures));
+        let reasons: Vec<_> = sweeps.chain([&full.run]).flat_map(doubts::against_publishing).collect();
         if !reasons.is_empty() {
             bail!("{run} is not to be shown: {}; --force shows it all the same", reasons.join("; "));
         }

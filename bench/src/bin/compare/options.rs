@@ -33,7 +33,7 @@ Examples:
   scripts/compare.sh --allocator system,mimalloc      each strategy with mimalloc too
   scripts/compare.sh sweep allocators                 three allocators at blocks of 8 kB to 80 MB
   scripts/compare.sh sweep skew                       equal keys, and keys of which one holds half of all values
-  scripts/compare.sh --full --python                  that, and every sweep: the whole map, in under 40 minutes
+  scripts/compare.sh --full --python                  this run and six sweeps (all but allocators), in under an hour
   scripts/compare.sh --quick --plan                   what that would measure, and for about how long
   scripts/compare.sh list                             the strategies, each in a line
   scripts/compare.sh --publish                        a run to be committed: results/STAMP, and in the index
@@ -78,8 +78,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "PYTHON", num_args = 0..=1, require_equals = true, default_missing_value = "python3")]
     python: Option<String>,
 
-    /// Measure the sweeps too, each in a folder below the run's: half an hour on two CPUs, and some ten minutes more with
-    /// --python.
+    /// Measure every sweep but allocators too, each in a folder below the run's: forty minutes on two CPUs, and some ten
+    /// more with --python. compare advise needs such a run.
     #[arg(long)]
     pub(crate) full: bool,
 
@@ -118,7 +118,7 @@ pub(crate) struct Measuring {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     budget: Option<f64>,
 
-    /// Time every strategy so often, whatever is known by then [with --quick: 3].
+    /// Run exactly this many rounds [with --quick: 3].
     #[arg(long, conflicts_with_all = ["within", "budget"])]
     rounds: Option<NonZeroU32>,
 

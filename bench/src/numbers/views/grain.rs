@@ -124,13 +124,15 @@ impl Grain {
 
     fn figure(&self, clock: Clock) -> Option<curves::Figure> {
         let (name, title, says) = match clock {
-            Clock::Warm => {
-                ("grain-warm", "Efficiency over grain, warm", "A batch in a program that has run one before.")
-            }
+            Clock::Warm => (
+                "grain-warm",
+                "Efficiency over grain, warm",
+                "Times are of a batch in a process that has already run one.",
+            ),
             Clock::Cold => (
                 "grain-cold",
                 "Efficiency over grain, cold",
-                "A whole process: loading, starting workers, one batch, freeing its outputs and stopping count.",
+                "Times are of a whole process: loading, starting workers, one batch, freeing its outputs, and stopping.",
             ),
         };
         let lines: Vec<Curve> = self.rows.iter().filter_map(|row| curve(row, row.by(clock))).collect();

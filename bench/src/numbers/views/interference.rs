@@ -75,8 +75,7 @@ impl Interference {
         }
         let caption = format!(
             "How many times as long a warm batch takes while a busy program has one of the {} CPUs, with 95 % intervals; shorter is \
-             better. Work that moves to where there is room takes {:.2} times as long, work that stays beside the neighbour \
-             2 times.{}",
+             better. If work moves to the free CPUs, it takes {:.2} times as long; if it stays on the busy CPU, 2 times.{}",
             self.cpus,
             self.ideal,
             self.worst_and_best()

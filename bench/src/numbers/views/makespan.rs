@@ -78,8 +78,8 @@ impl Makespan {
             let (first, last) = (bars.first()?, bars.last()?);
             let caption = format!(
                 "The time of a warm batch over the least that any schedule needs for keys that are {}, where the longest key has \
-                 {:.0} % of all values; with 95 % intervals, shorter is better. The nearest to it is {} at {:.2}, the farthest \
-                 {} at {:.2}.",
+                 {:.0} % of all values; with 95 % intervals, shorter is better. {} has the lowest figure, {:.2}, and {} \
+                 the highest, {:.2}.",
                 job.skew,
                 job.longest * 100.0,
                 first.name,
@@ -89,7 +89,7 @@ impl Makespan {
             );
             let marks = vec![Mark { name: "lower bound".to_owned(), value: 1.0 }];
             let axis = axis("makespan over its lower bound", Unit::Factor, false);
-            let (name, title) = (format!("skew-{}", job.skew), format!("Makespan with keys that are {}", job.skew));
+            let (name, title) = (format!("skew-{}", job.skew), format!("Makespan, skew {}", job.skew));
             Some(curves::Figure { name, title, caption, drawing: Drawing::Bars(Bars { axis, bars, marks }) })
         };
         self.jobs.iter().enumerate().filter_map(figure).collect()

@@ -95,7 +95,7 @@ impl Scaling {
         let (best, at) = best?;
         let caption = format!(
             "How many times faster a warm batch of `{}` is than that of the same strategy with one worker (up), over the number of \
-             workers (to the right), with 95 % intervals. {} can do no more than the upper line says. The highest is {} with \
+             workers (to the right), with 95 % intervals. The upper line is the ideal speed-up on {}. The highest is {} with \
              {} workers: {:.2}.",
             part.workload,
             match self.cpus {

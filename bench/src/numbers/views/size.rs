@@ -1,7 +1,7 @@
 //! Whether the time of a value stays the same: over all values of a job, and over the size of a block.
 
 use crate::numbers::curves::{self, Curve, Curves, Drawing, Point, Unit};
-use crate::numbers::stats::{Figure, Ratio};
+use crate::numbers::stats::{Figure, RUNS_FOR_AN_INTERVAL, Ratio};
 use crate::numbers::views::{Clock, Strategy, axis, jobs, least, strategies};
 use crate::run::Run;
 use crate::run::job::Job;
@@ -147,8 +147,9 @@ impl Row {
 
     /// Where the time of a value is nearly the same; nothing if there are fewer than two times, or none has an interval.
     pub fn linear(&self, clock: Clock) -> Option<Linear> {
-        let times: Vec<(usize, &Figure)> =
-            self.by(clock).iter().enumerate().filter_map(|(place, time)| Some((place, time.as_ref()?))).collect();
+        let times = self.by(clock).iter().enumerate().filter_map(|(place, time)| Some((place, time.as_ref()?)));
+        // A time without an interval tells nothing clearly.
+        let times: Vec<(usize, &Figure)> = times.filter(|(_, time)| time.samples >= RUNS_FOR_AN_INTERVAL).collect();
         let (middle, &(best, least)) =
             times.iter().enumerate().min_by(|a, b| a.1.1.summary.median.total_cmp(&b.1.1.summary.median))?;
         let others = || times.iter().filter(|(place, _)| *place != best);

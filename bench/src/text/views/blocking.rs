@@ -7,8 +7,8 @@ use crate::text::views::{by_strategy, cpus, row};
 
 pub(super) const HOW_TO_READ: &str = "\
 A column is a share of a key that sleeps, of its time in `sequential`; all times are those of a batch in a program that has run one
-before. The best number of workers is the fewest that are not clearly slower than the fastest. More workers than CPUs win from
-the share at which, and at each larger one, some such number is clearly faster than as many workers as CPUs.
+before. The best number of workers is the fewest that are not clearly slower than the fastest. *More win from* is the smallest share
+from which on some number of workers above the CPUs is clearly faster than one worker per CPU.
 
 ";
 

@@ -73,8 +73,8 @@ fn efficiencies(view: &Grain, name: &str, clock: Clock) -> String {
     let titles: Vec<String> = grains.iter().map(|grain| number::short_time(*grain)).collect();
     let which = match step {
         1 => String::new(),
-        2 => ", at every second job".to_owned(),
-        step => format!(", at one job of {step}"),
+        2 => " (every second job is shown)".to_owned(),
+        step => format!(" (one job in {step} is shown)"),
     };
     format!("{name}: efficiency over grain{which}.\n\n{}\n", by_strategy(&titles, &rows.collect::<Vec<_>>()))
 }

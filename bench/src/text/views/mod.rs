@@ -59,12 +59,12 @@ pub fn nothing(view: &View) -> &'static str {
     }
 }
 
-/// A picture in a document from which it is in `dir`: empty, or `grain/`.
+/// A picture in a document from which it is in `dir`: empty, or `grain/`. What it shows stands above it.
 pub fn picture(figure: &Figure, dir: &str) -> String {
-    let text = format!("{}. {}", figure.title, figure.caption);
+    let Figure { name, title, caption, .. } = figure;
     // A bracket would end the text.
-    let text = text.replace('[', "\\[").replace(']', "\\]");
-    format!("![{text}]({dir}{}.svg)", figure.name)
+    let described = title.replace('[', "\\[").replace(']', "\\]");
+    format!("**{title}.** {caption}\n\n![{described}]({dir}{name}.svg)")
 }
 
 /// A table whose first column is the strategy and whose others have these titles.
@@ -90,10 +90,10 @@ mod tests {
     use crate::numbers::curves::{Axis, Bars, Drawing, Unit};
 
     #[test]
-    fn the_text_of_a_picture_is_its_title_and_caption() {
+    fn a_picture_stands_below_its_title_and_caption() {
         let axis = Axis { label: "time".into(), unit: Unit::Seconds, is_logarithmic: false };
         let drawing = Drawing::Bars(Bars { axis, bars: Vec::new(), marks: Vec::new() });
         let figure = Figure { name: "a-b".into(), title: "Title".into(), caption: "In [s].".into(), drawing };
-        assert_eq!(picture(&figure, "x/"), "![Title. In \\[s\\].](x/a-b.svg)");
+        assert_eq!(picture(&figure, "x/"), "**Title.** In [s].\n\n![Title](x/a-b.svg)");
     }
 }
