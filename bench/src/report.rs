@@ -4,14 +4,12 @@
 use std::path::Path;
 
 use crate::advice::check::{CHECK, Check};
-use crate::html;
-use crate::numbers::views;
+use crate::html::{self, Page, REPORT, Shown};
+use crate::numbers::curves::Figure;
 use crate::picture;
 use crate::process::tell;
 use crate::run::Run;
-use crate::run::folder::{FileError, PLAN, write_whole};
-use crate::run::full::Full;
-use crate::run::sweep::SWEEPS;
+use crate::run::folder::{FileError, write_whole};
 use crate::text::page;
 use crate::text::splice::ADVICE;
 
@@ -22,19 +20,17 @@ use crate::text::splice::ADVICE;
 /// If the run cannot be read, or one of the files cannot be written. A sweep that cannot be read is said in `report.html`: it
 /// must not take the others with it.
 pub fn write(dir: &Path) -> Result<Run, FileError> {
-    let run = Run::read(dir)?;
-    let dirs = SWEEPS.iter().map(|sweep| dir.join(sweep.name)).filter(|dir| dir.join(PLAN).is_file());
-    let mut sweeps = Vec::new();
-    for dir in dirs {
-        if let Ok(sweep) = Run::read(&dir) {
-            write_one(&dir, &sweep, &[])?;
-            sweeps.push(sweep);
-        }
+    let shown = Shown::read(dir)?;
+    for sweep in &shown.sweeps {
+        write_one(&dir.join(sweep.run.plan.sweep.as_deref().unwrap_or_default()), sweep)?;
     }
-    write_one(dir, &run, &sweeps)?;
+    write_one(dir, &shown)?;
+    let run = shown.run;
     match Check::read(dir) {
         Ok(Some(check)) if check.stamp == run.plan.stamp => {
-            picture::write(dir, &check.figures())?;
+            for figure in check.figures() {
+                picture::write(dir, &figure, &picture::svg(&figure))?;
+            }
             write_whole(&dir.join(ADVICE), check.page().as_bytes())?;
         }
         Ok(Some(check)) => tell::warn(format_args!("{CHECK} is of the run {}, so it is not shown", check.stamp)),
@@ -44,10 +40,61 @@ pub fn write(dir: &Path) -> Result<Run, FileError> {
     Ok(run)
 }
 
-fn write_one(dir: &Path, run: &Run, sweeps: &[Run]) -> Result<(), FileError> {
-    let own = Full { run: run.clone(), sweeps: Vec::new() };
-    let figures = views::figures(&own);
-    picture::write(dir, &figures)?;
-    write_whole(&dir.join("README.md"), page::with_pictures(run, &figures, sweeps).as_bytes())?;
-    html::write(dir).map(drop)
+fn write_one(dir: &Path, shown: &Shown) -> Result<(), FileError> {
+    for (figure, svg) in &shown.figures {
+        picture::write(dir, figure, svg)?;
+    }
+    let sweeps: Vec<(&Run, Vec<&Figure>)> = shown.sweeps.iter().map(|sweep| (&sweep.run, figures(sweep))).collect();
+    let readme = page::with_pictures(&shown.run, &figures(shown), &sweeps);
+    write_whole(&dir.join("README.md"), readme.as_bytes())?;
+    write_whole(&dir.join(REPORT), html::render(&Page::of(shown, dir)).as_bytes())
+}
+
+fn figures(shown: &Shown) -> Vec<&Figure> {
+    shown.figures.iter().map(|(figure, _)| figure).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::run::folder::{MACHINE, PLAN, SAMPLES};
+
+    /// A folder with a copy of a recorded run.
+    fn copy(run: &str, to: &Path) {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded").join(run);
+        fs::create_dir_all(to).unwrap();
+        for file in [PLAN, MACHINE, SAMPLES] {
+            fs::copy(from.join(file), to.join(file)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_sweep_that_cannot_be_read_does_not_take_the_others_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        copy("run", dir.path());
+        copy("sweep", &dir.path().join("allocators"));
+        copy("sweep", &dir.path().join("size"));
+        fs::write(dir.path().join("size").join(MACHINE), "<b>").unwrap();
+        fs::create_dir(dir.path().join("skew")).unwrap();
+        fs::write(dir.path().join("skew").join(PLAN), "{\"format\": 99}").unwrap();
+        write(dir.path()).unwrap();
+        let html = fs::read_to_string(dir.path().join(REPORT)).unwrap();
+        assert!(html.contains("The sweep size cannot be read: size/machine.json: expected value at line 1 column 1."));
+        assert!(html.contains("The sweep skew cannot be read: skew/run.json: its format is 99"));
+        assert!(html.contains("<h2 id=\"sweep-allocators\">Sweep allocators: fill, "));
+        assert!(!html.contains("href=\"#sweep-size\"") && html.contains("href=\"allocators/samples.jsonl\""));
+        let here = dir.path().to_str().unwrap();
+        assert!(!html.contains(here), "where the run was read from is nobody's business");
+    }
+
+    #[test]
+    fn a_run_that_cannot_be_read_has_no_page() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(matches!(write(dir.path()), Err(FileError::Io { .. })));
+        fs::write(dir.path().join(PLAN), "[").unwrap();
+        assert!(matches!(write(dir.path()), Err(FileError::Json { .. })));
+        assert!(!dir.path().join(REPORT).exists());
+    }
 }

@@ -4,7 +4,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
 use crate::advice::answer::{Needs, order};
-use crate::advice::case::{Case, SKEWS};
+use crate::advice::case::Case;
 use crate::advice::model::{Model, Prediction};
 use crate::numbers::random::below;
 
@@ -73,7 +73,8 @@ pub(crate) fn picked(model: &Model, case: &Case) -> Option<Prediction> {
 /// 1,000 and 2,000.
 pub(crate) fn draw(model: &Model, limits: Limits, rng: &mut Xoshiro256PlusPlus) -> Option<Case> {
     let measured = &model.measured;
-    let skews: Vec<_> = SKEWS.into_iter().filter(|skew| measured.skews.contains(harness::skew_name(*skew))).collect();
+    let skews: Vec<_> =
+        harness::SKEWS.into_iter().filter(|skew| measured.skews.contains(harness::skew_name(*skew))).collect();
     let between = |rng: &mut _, (least, most): (f64, f64)| (least.ln() + (most / least).ln() * share(rng)).exp();
     // Before anything else, since most grains are too short to be asleep for as long as was measured.
     let is_asleep = measured.asleep.is_some() && share(rng) < ASLEEP;
@@ -131,7 +132,7 @@ mod tests {
             assert!(model.outside(case).is_empty() && case.keys as f64 * case.grain <= 0.1, "{case:?}");
             assert!(case.output_bytes % 8 == 0 && (case.keys * case.output_bytes) as f64 <= 1e8, "{case:?}");
         }
-        for skew in SKEWS {
+        for skew in harness::SKEWS {
             assert!(cases.iter().filter(|case| case.skew == skew).count() > 30);
         }
         assert!(cases.iter().filter(|case| case.blocking > 0.0).count() > 60);

@@ -6,8 +6,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::advice::case::Case;
-use crate::advice::model::{Model, Parts, Prediction, Strategy, time};
+use crate::advice::model::{Model, Parts, Prediction, Strategy};
 use crate::advice::observed::NEEDED;
+use crate::numbers::digits::short_time;
 
 /// What a strategy must be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -176,8 +177,8 @@ fn reason(model: &Model, case: &Case, one: &Prediction, other: &Prediction, pict
     if a == b {
         let told = format!(
             "{a} is expected to take {}, of which {} is the keys' own work",
-            time(one.seconds),
-            time(parts.work)
+            short_time(one.seconds),
+            short_time(parts.work)
         );
         return format!("{told}; see {}", pictures.link("grain-warm"));
     }
@@ -208,13 +209,22 @@ fn differences(
             parts.start,
             others.start,
             "grain-cold",
-            format!("{a} starts {} workers in {}, {b} in {}", case.workers, time(parts.start), time(others.start)),
+            format!(
+                "{a} starts {} workers in {}, {b} in {}",
+                case.workers,
+                short_time(parts.start),
+                short_time(others.start)
+            ),
         ),
         difference(
             parts.overhead.max(keys * first.per_key_in_turn),
             others.overhead.max(keys * second.per_key_in_turn),
             "grain-warm",
-            format!("{a} spends {} on a key besides its work, {b} {}", time(each(first)), time(each(second))),
+            format!(
+                "{a} spends {} on a key besides its work, {b} {}",
+                short_time(each(first)),
+                short_time(each(second))
+            ),
         ),
         difference(
             parts.output,
@@ -222,22 +232,26 @@ fn differences(
             "size-block",
             format!(
                 "{a} spends {} on an output of {} bytes, {b} {}",
-                time(first.output_seconds(bytes)),
+                short_time(first.output_seconds(bytes)),
                 case.output_bytes,
-                time(second.output_seconds(bytes))
+                short_time(second.output_seconds(bytes))
             ),
         ),
         difference(
             parts.work,
             others.work,
             "scaling-sum",
-            format!("{a} needs {} for the keys' own work, {b} {}", time(parts.work), time(others.work)),
+            format!("{a} needs {} for the keys' own work, {b} {}", short_time(parts.work), short_time(others.work)),
         ),
         difference(
             parts.waiting,
             others.waiting,
             if case.blocking > 0.0 { &blocking } else { &skew },
-            format!("{a} leaves CPUs without work for {}, {b} for {}", time(parts.waiting), time(others.waiting)),
+            format!(
+                "{a} leaves CPUs without work for {}, {b} for {}",
+                short_time(parts.waiting),
+                short_time(others.waiting)
+            ),
         ),
     ]
 }
@@ -276,7 +290,7 @@ impl Advice {
         let asleep = if *blocking > 0.0 { format!(", {:.0} % of it asleep", blocking * 100.0) } else { String::new() };
         text += &format!(
             "{keys} keys of {}{asleep}, {}, {output_bytes} bytes each, {workers} workers\n",
-            time(*grain),
+            short_time(*grain),
             harness::skew_name(*skew)
         );
         if self.extrapolated {
@@ -285,8 +299,8 @@ impl Advice {
         for (title, name) in [("pick", &self.pick), ("runner-up", &self.runner_up)] {
             let Some(name) = name else { continue };
             let Some(of) = self.predictions.iter().find(|it| it.strategy == *name) else { continue };
-            let (low, high) = (time(of.low), time(of.high));
-            text += &format!("\n{title:<10} {name:<18} {} [{low}, {high}]", time(of.seconds));
+            let (low, high) = (short_time(of.low), short_time(of.high));
+            text += &format!("\n{title:<10} {name:<18} {} [{low}, {high}]", short_time(of.seconds));
         }
         if !self.extrapolated {
             text += "\n\n";

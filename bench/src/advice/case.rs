@@ -1,13 +1,10 @@
 //! A case to advise on, and what its keys ask of the machine.
 
-use harness::skew_name;
+use harness::{skew_name, skew_named};
 use kernel::Skew;
 use serde::{Deserialize, Serialize};
 
 use crate::advice::schedule::Key;
-
-/// All ways to share a job out between its keys.
-pub const SKEWS: [Skew; 4] = [Skew::Uniform, Skew::Zipf, Skew::OneHuge, Skew::OneHugeLast];
 
 /// Bounds how many keys a schedule is worked out for. Of more, neighbours are taken together, where that cannot change the end of
 /// the batch by more than a thousandth of what a worker has to do.
@@ -138,11 +135,6 @@ fn weights(skew: Skew, keys: u64) -> Vec<f64> {
     weights
 }
 
-/// The skew that a job calls so.
-pub(crate) fn skew(name: &str) -> Option<Skew> {
-    SKEWS.into_iter().find(|skew| skew_name(*skew) == name)
-}
-
 /// A skew as the flags call it.
 mod by_name {
     use super::*;
@@ -155,7 +147,7 @@ mod by_name {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Skew, D::Error> {
         let name = String::deserialize(deserializer)?;
-        skew(&name).ok_or_else(|| D::Error::custom(format!("{name} is no skew")))
+        skew_named(&name).ok_or_else(|| D::Error::custom(format!("{name} is no skew")))
     }
 }
 
@@ -170,7 +162,7 @@ mod tests {
     #[test]
     fn keys_taken_together_ask_for_the_same() {
         let costs = Costs { per_key: 1e-8, output: &|bytes| bytes * 1e-10, overslept: 0.0 };
-        for skew in SKEWS {
+        for skew in harness::SKEWS {
             let demand = Demand { asleep: 0.0, ..case(100_000, skew).demand() };
             let keys = demand.schedule_keys(&costs);
             assert!(keys.len() < 10_000, "{skew:?}: {}", keys.len());

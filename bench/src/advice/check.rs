@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize};
 use crate::advice::agreement::{Limits, draw, picked};
 use crate::advice::case::Case;
 use crate::advice::fit::rounded;
-use crate::advice::model::{Model, interpolated, percent, time};
+use crate::advice::model::{Model, interpolated, percent};
 use crate::entrants::contender::Contender;
 use crate::numbers::curves::{Axis, Curve, Curves, Drawing, Figure, Mark, Point, Unit};
+use crate::numbers::digits::short_time;
 use crate::numbers::random::below;
 use crate::numbers::stats::{Interval, median};
 use crate::process::interrupt::{Interrupt, Interrupted};
@@ -163,14 +164,14 @@ impl Check {
             let Case { keys, grain, output_bytes, skew, blocking, workers } = &checked.case;
             vec![
                 keys.to_string(),
-                time(*grain),
+                short_time(*grain),
                 output_bytes.to_string(),
                 skew_name(*skew).to_owned(),
                 percent(*blocking),
                 workers.to_string(),
                 if checked.is_pick { format!("{} (pick)", checked.strategy) } else { checked.strategy.clone() },
-                time(checked.predicted),
-                time(checked.seconds()),
+                short_time(checked.predicted),
+                short_time(checked.seconds()),
                 format!("{:+.1} %", 100.0 * checked.error()),
             ]
         });
@@ -295,7 +296,12 @@ pub fn check(model: &Model, contenders: &[Contender], asked: Asked, interrupt: &
         let one = calibrated(sequential, &case, &job, interrupt).and_then(|case| {
             let Some(case) = case else { return Ok(Vec::new()) };
             let names = chosen(model, &case, contenders, &mut rng);
-            tell::say(format_args!("case {number} of {}: {} keys of {}", asked.cases, case.keys, time(case.grain)));
+            tell::say(format_args!(
+                "case {number} of {}: {} keys of {}",
+                asked.cases,
+                case.keys,
+                short_time(case.grain)
+            ));
             measured(model, &case, &job, sequential, &names, contenders, interrupt)
         });
         match one {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use crate::advice::model::{FORMAT, Model};
 use crate::advice::observed::{NEEDED, NoModel};
 use crate::advice::traits::Traits;
-use crate::run::folder::{FileError, PLAN, write_whole};
+use crate::run::folder::{self, FileError, PLAN, write_whole};
 use crate::run::full::Full;
 
 pub mod agreement;
@@ -98,13 +98,7 @@ pub fn has_sweeps(dir: &Path) -> bool {
     NEEDED.iter().all(|sweep| dir.join(sweep).join(PLAN).is_file())
 }
 
-/// The newest run with all sweeps that advice needs, of those in `results/local` and `results`.
+/// The newest run with all sweeps that advice needs.
 pub fn newest(root: &Path) -> Option<PathBuf> {
-    let results = root.join("results");
-    let folders = [results.join("local"), results];
-    let runs = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().filter_map(|entry| {
-        let dir = entry.ok()?.path();
-        has_sweeps(&dir).then_some(dir)
-    });
-    runs.max_by_key(|dir| dir.file_name().map(ToOwned::to_owned))
+    folder::newest(root, has_sweeps)
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::advice::case::{Case, Costs, Demand};
 use crate::advice::schedule::{self, Cpus, Schedule};
 use crate::advice::traits::Traits;
+use crate::numbers::digits::short_time;
 
 /// The format of the file. One of another format is made anew.
 pub const FORMAT: u32 = 1;
@@ -212,7 +213,12 @@ impl Model {
         let slack = 1.01;
         check(
             case.grain * slack >= grain.0 && case.grain <= grain.1 * slack,
-            format!("--grain {}: measured from {} to {}", time(case.grain), time(grain.0), time(grain.1)),
+            format!(
+                "--grain {}: measured from {} to {}",
+                short_time(case.grain),
+                short_time(grain.0),
+                short_time(grain.1)
+            ),
         );
         check(
             case.output_bytes <= output_bytes.1,
@@ -232,10 +238,10 @@ impl Model {
             let shares = format!("measured from 0 % to {:.0} %", 100.0 * blocking);
             check(case.blocking <= blocking + 0.005, format!("--blocking {}: {shares}", percent(case.blocking)));
             let (slept, least) = (case.grain * case.blocking, asleep.unwrap_or(f64::INFINITY));
-            let told = format!("--blocking {}: a key is asleep for {}", percent(case.blocking), time(slept));
+            let told = format!("--blocking {}: a key is asleep for {}", percent(case.blocking), short_time(slept));
             check(
                 slept * slack >= least || case.blocking > *blocking,
-                format!("{told}, measured from {}", time(least)),
+                format!("{told}, measured from {}", short_time(least)),
             );
         }
         outside
@@ -263,24 +269,6 @@ pub(crate) fn interpolated(points: &[(f64, f64)], x: f64) -> f64 {
     }
 }
 
-/// A time with its unit, in three digits.
-pub fn time(seconds: f64) -> String {
-    let (value, unit) = match seconds {
-        s if s >= 1.0 => (s, "s"),
-        s if s >= 1e-3 => (s * 1e3, "ms"),
-        s if s >= 1e-6 => (s * 1e6, "µs"),
-        s => (s * 1e9, "ns"),
-    };
-    let digits = if value >= 99.95 {
-        0
-    } else if value >= 9.995 {
-        1
-    } else {
-        2
-    };
-    format!("{value:.digits$} {unit}")
-}
-
 /// A share as a percentage.
 pub fn percent(share: f64) -> String {
     let percent = format!("{:.1}", share * 100.0);
@@ -306,7 +294,7 @@ mod tests {
 
     #[test]
     fn times_have_three_digits() {
-        let told: Vec<String> = [31.4e-9, 5e-5, 0.1234, 0.099_96, 12.3, 250.0].map(time).into();
+        let told: Vec<String> = [31.4e-9, 5e-5, 0.1234, 0.099_96, 12.3, 250.0].map(short_time).into();
         assert_eq!(told, ["31.4 ns", "50.0 µs", "123 ms", "100 ms", "12.3 s", "250 s"]);
         assert_eq!((percent(0.3), percent(0.125)), ("30 %".to_owned(), "12.5 %".to_owned()));
     }

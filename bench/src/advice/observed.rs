@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use harness::skew_name;
+use harness::{skew_name, skew_named};
 use kernel::Skew;
 
-use crate::advice::case::{Demand, skew};
+use crate::advice::case::Demand;
 use crate::advice::model::{Ranges, interpolated};
 use crate::numbers::stats::median;
 use crate::run::answer::seconds;
 use crate::run::full::Full;
 use crate::run::job::Job;
-use crate::run::plan::{Cell, Kind, SEQUENTIAL};
+use crate::run::plan::{Cell, Row, SEQUENTIAL};
 use crate::run::{Measured, Run};
 
 /// The sweeps that a model needs. Without one of them, something that it predicts was not measured.
@@ -95,9 +95,7 @@ impl Observations {
 /// The cells of strategies as everybody has them, with times.
 fn timed(run: &Run) -> impl Iterator<Item = (&Cell, &Measured)> {
     run.whole().filter(|(cell, measured)| {
-        let row = run.plan.row(&cell.row);
-        let is_plain =
-            row.is_some_and(|row| row.kind == Kind::Strategy && row.rng.is_none() && row.allocator.is_system());
+        let is_plain = run.plan.row(&cell.row).is_some_and(Row::is_plain);
         is_plain && !cell.job.neighbour && !measured.warm.is_empty()
     })
 }
@@ -166,7 +164,7 @@ fn demand(job: &Job, sums: &[(f64, f64)]) -> Option<Demand> {
         asleep,
         bytes,
         is_output_skewed: job.workload == "fill",
-        skew: skew(&job.skew)?,
+        skew: skew_named(&job.skew)?,
         workers: job.workers,
         is_divisible: job.workload != "wait",
     })

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
-use crate::advice::case::{Demand, SKEWS, skew};
+use crate::advice::case::Demand;
 use crate::advice::model::{Band, FORMAT, Model, Ranges, Strategy, interpolated};
 use crate::advice::schedule::Schedule;
 use crate::advice::traits::Traits;
@@ -72,7 +72,7 @@ pub(crate) fn truth() -> Model {
             workers: (1, 16),
             blocking: 0.9,
             asleep: Some(3e-4),
-            skews: SKEWS.map(|skew| harness::skew_name(skew).to_owned()).into(),
+            skews: harness::SKEWS.map(|skew| harness::skew_name(skew).to_owned()).into(),
         },
         strategies: strategies.map(|(name, strategy)| (name.to_owned(), strategy)).into(),
     }
@@ -210,7 +210,7 @@ fn demand(model: &Model, job: &Job) -> Demand {
         asleep: if job.workload == "wait" { job.count as f64 / 1e6 } else { 0.0 },
         bytes,
         is_output_skewed: job.workload == "fill",
-        skew: skew(&job.skew).unwrap(),
+        skew: harness::skew_named(&job.skew).unwrap(),
         workers: job.workers,
         is_divisible: job.workload != "wait",
     }

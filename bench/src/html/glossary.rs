@@ -1,5 +1,7 @@
 //! What each column of a run's tables means.
 
+use harness::skew_named;
+
 /// The section in which it is, or how the question above the table begins (any, if empty); the head of the column; and what
 /// its figures are.
 const COLUMNS: [(&str, &str, &str); 64] = [
@@ -96,9 +98,6 @@ const USED: &str = "What each row used";
 const LINEAR: &str = "Where the time per value is nearly the same";
 const NEIGHBOUR: &str = "How many times as long the job takes";
 
-/// How keys may differ: what heads a column of a sweep over skews.
-const SKEWS: [&str; 4] = ["uniform", "zipf", "one-huge", "one-huge-last"];
-
 /// What a figure in the column `head` of a table is. `question` is what the table asks, if each of its columns is a job.
 /// Nothing if this column is not known.
 pub(super) fn meaning(section: &str, question: &str, head: &str) -> Option<String> {
@@ -113,7 +112,7 @@ pub(super) fn meaning(section: &str, question: &str, head: &str) -> Option<Strin
 
 /// Whether it heads a column of one job: a number with or without a unit, or a skew.
 fn is_job(head: &str) -> bool {
-    head.starts_with(|first: char| first.is_ascii_digit()) || SKEWS.contains(&head)
+    head.starts_with(|first: char| first.is_ascii_digit()) || skew_named(head).is_some()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! It says what the run's README says, in the same words, with the pictures in it and with tables that can be sorted. All of
 //! it is there without its script too.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use maud::PreEscaped;
 use xxhash_rust::xxh3::xxh3_128;
@@ -13,10 +13,9 @@ use crate::numbers::standings::Standings;
 use crate::numbers::views;
 use crate::picture;
 use crate::run::Run;
-use crate::run::folder::{FileError, MACHINE, PLAN, SAMPLES, write_whole};
-use crate::run::full::Full;
+use crate::run::folder::{FileError, MACHINE, PLAN, SAMPLES};
+use crate::run::full;
 use crate::run::plan::SEQUENTIAL;
-use crate::run::sweep::SWEEPS;
 use crate::text::{number, page, title};
 
 mod document;
@@ -47,16 +46,52 @@ pub struct Page {
     pub files: Vec<String>,
 }
 
-/// Makes `report.html` in the folder of a run from the other files in it, and says where it is.
-///
-/// # Errors
-///
-/// As [`Page::read`], and if it cannot be written.
-pub fn write(dir: &Path) -> Result<PathBuf, FileError> {
-    let page = Page::read(dir, figures)?;
-    let path = dir.join(REPORT);
-    write_whole(&path, render(&page).as_bytes())?;
-    Ok(path)
+/// A run as it is shown, each part worked out once, and its sweeps likewise.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shown {
+    /// The run.
+    pub run: Run,
+    /// Its page in markdown, without pictures.
+    pub readme: String,
+    /// Its pictures with their SVG.
+    pub figures: Vec<(Figure, String)>,
+    /// Its sweeps that can be read.
+    pub sweeps: Vec<Shown>,
+    /// Those that cannot be: each with its name and why.
+    pub unreadable: Vec<(&'static str, String)>,
+}
+
+impl Shown {
+    /// Of the run in `dir`. A sweep that cannot be read must not take the others with it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Run::read`], for the run itself.
+    pub fn read(dir: &Path) -> Result<Shown, FileError> {
+        let mut shown = Shown::of(Run::read(dir)?);
+        for (name, sweep) in full::sweeps(dir) {
+            match sweep {
+                Ok(sweep) => shown.sweeps.push(Shown::of(sweep)),
+                Err(why) => {
+                    let why = why.to_string().replace(&format!("{}/", dir.display()), "");
+                    shown.unreadable.push((name, why));
+                }
+            }
+        }
+        Ok(shown)
+    }
+
+    /// Of a run alone.
+    fn of(run: Run) -> Shown {
+        let figures = views::figures(&run).into_iter();
+        let figures = figures.map(|figure| (figure.clone(), picture::svg(&figure))).collect();
+        Shown { readme: page::render(&run), run, figures, sweeps: Vec::new(), unreadable: Vec::new() }
+    }
+
+    /// Its name as a sweep, which is that of its folder.
+    fn name(&self) -> &str {
+        self.run.plan.sweep.as_deref().unwrap_or_default()
+    }
 }
 
 /// The page. It is the same for the same content.
@@ -67,62 +102,36 @@ pub fn render(page: &Page) -> String {
     layout::whole(page, &nonce, &PreEscaped(content.0)).0
 }
 
-/// The pictures of a run and its sweeps.
-fn figures(full: &Full) -> Vec<(Figure, String)> {
-    let figures = views::figures(full).into_iter();
-    figures.map(|figure| (figure.clone(), picture::svg(&figure))).collect()
-}
-
 impl Page {
-    /// What there is to show of the run in `dir`, with the pictures that `draw` makes of it. A sweep that cannot be read is a
-    /// note: it must not take the others with it.
-    ///
-    /// # Errors
-    ///
-    /// As [`Run::read`], for the run itself.
-    pub fn read(dir: &Path, draw: impl FnOnce(&Full) -> Vec<(Figure, String)>) -> Result<Page, FileError> {
-        let run = Run::read(dir)?;
-        let mut notes = notes(&run);
-        let mut sweeps = Vec::new();
-        for sweep in SWEEPS.iter().filter(|sweep| dir.join(sweep.name).join(PLAN).is_file()) {
-            match Run::read(&dir.join(sweep.name)) {
-                Ok(read) => sweeps.push(read),
-                Err(error) => {
-                    let why = error.to_string().replace(&format!("{}/", dir.display()), "");
-                    notes.push(format!("The sweep {} cannot be read: {why}.", literal(sweep.name)).replace("\n", " "));
-                }
-            }
-        }
+    /// What there is to show of `shown`, which is in `dir`. A sweep that cannot be read is a note.
+    pub fn of(shown: &Shown, dir: &Path) -> Page {
+        let Shown { run, readme, figures, sweeps, unreadable } = shown;
+        let mut notes = notes(run);
+        notes.extend(
+            unreadable
+                .iter()
+                .map(|(name, why)| format!("The sweep {} cannot be read: {why}.", literal(name)).replace("\n", " ")),
+        );
         if sweeps.is_empty() && run.plan.sweep.is_none() {
             notes.push(
                 "This run has no sweeps, and so no pictures of them: `compare --full` measures those.".to_owned(),
             );
         }
-        let names: Vec<String> = sweeps.iter().map(folder).collect();
-        let files = files(dir, &names);
-        let readmes = sweeps.iter().map(page::render);
-        let sweep_pages = names.iter().cloned().zip(readmes).collect();
-        let full = Full { run, sweeps };
-        Ok(Page {
-            title: title(&full.run.plan),
-            headline: headline(&full.run),
+        Page {
+            title: title(&run.plan),
+            headline: headline(run),
             notes,
-            readme: page::render(&full.run),
-            figures: draw(&full),
-            sweeps: sweep_pages,
-            files,
-        })
+            readme: readme.clone(),
+            figures: figures.iter().chain(sweeps.iter().flat_map(|sweep| &sweep.figures)).cloned().collect(),
+            sweeps: sweeps.iter().map(|sweep| (sweep.name().to_owned(), sweep.readme.clone())).collect(),
+            files: files(dir, sweeps.iter().map(Shown::name)),
+        }
     }
 }
 
-/// The folder of a sweep within its run.
-fn folder(sweep: &Run) -> String {
-    sweep.plan.sweep.clone().unwrap_or_default()
-}
-
 /// The files that are there, of the run and of these sweeps.
-fn files(dir: &Path, sweeps: &[String]) -> Vec<String> {
-    let folders = std::iter::once(String::new()).chain(sweeps.iter().map(|sweep| format!("{sweep}/")));
+fn files<'a>(dir: &Path, sweeps: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let folders = std::iter::once(String::new()).chain(sweeps.map(|sweep| format!("{sweep}/")));
     let all = folders.flat_map(|folder| [SAMPLES, PLAN, MACHINE, "README.md"].map(|file| format!("{folder}{file}")));
     all.filter(|file| dir.join(file).is_file()).collect()
 }
@@ -187,7 +196,7 @@ mod tests {
     }
 
     fn read(dir: &Path) -> Page {
-        Page::read(dir, |_| Vec::new()).unwrap()
+        Page::of(&Shown::read(dir).unwrap(), dir)
     }
 
     #[test]
@@ -229,34 +238,6 @@ mod tests {
         assert!(page.notes.iter().any(|note| note.contains("there are no times to show")), "{:?}", page.notes);
         assert_eq!(page.files, ["run.json", "machine.json"]);
         assert!(render(&page).contains("Nothing was timed."));
-    }
-
-    #[test]
-    fn a_sweep_that_cannot_be_read_does_not_take_the_others_with_it() {
-        let dir = tempfile::tempdir().unwrap();
-        copy("run", dir.path());
-        copy("sweep", &dir.path().join("allocators"));
-        copy("sweep", &dir.path().join("size"));
-        fs::write(dir.path().join("size").join(MACHINE), "<b>").unwrap();
-        fs::create_dir(dir.path().join("skew")).unwrap();
-        fs::write(dir.path().join("skew").join(PLAN), "{\"format\": 99}").unwrap();
-        let path = write(dir.path()).unwrap();
-        let html = fs::read_to_string(path).unwrap();
-        assert!(html.contains("The sweep size cannot be read: size/machine.json: expected value at line 1 column 1."));
-        assert!(html.contains("The sweep skew cannot be read: skew/run.json: its format is 99"));
-        assert!(html.contains("<h2 id=\"sweep-allocators\">Sweep allocators: fill, "));
-        assert!(!html.contains("href=\"#sweep-size\"") && html.contains("href=\"allocators/samples.jsonl\""));
-        let here = dir.path().to_str().unwrap();
-        assert!(!html.contains(here), "where the run was read from is nobody's business");
-    }
-
-    #[test]
-    fn a_run_that_cannot_be_read_has_no_page() {
-        let dir = tempfile::tempdir().unwrap();
-        assert!(matches!(write(dir.path()), Err(FileError::Io { .. })));
-        fs::write(dir.path().join(PLAN), "[").unwrap();
-        assert!(matches!(write(dir.path()), Err(FileError::Json { .. })));
-        assert!(!dir.path().join(REPORT).exists());
     }
 
     #[test]

@@ -36,6 +36,12 @@ pub fn time(seconds: f64, spread: Option<f64>) -> Shown {
     Shown { value, decimals: decimals(value, spread.unwrap_or(0.0) * scale), unit, scale }
 }
 
+/// A time in seconds to three digits, with its unit: `412 ms`.
+pub fn short_time(seconds: f64) -> String {
+    let Shown { value, decimals, unit, .. } = time(seconds, None);
+    format!("{value:.decimals$} {unit}")
+}
+
 /// Bytes, in decimal units.
 pub fn bytes(bytes: u64) -> Shown {
     let bytes = bytes as f64;

@@ -13,7 +13,7 @@ mod scale;
 mod unit;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::numbers::curves::{Bars, Curves, Drawing, Figure};
 use crate::picture::canvas::{Drawn, FAMILY, FONT, NoPicture, UNIT};
@@ -51,18 +51,14 @@ pub fn svg(figure: &Figure) -> String {
     )
 }
 
-/// Writes `dir/NAME.svg` for each figure, and makes `dir` if it is not there.
+/// Writes the picture of a figure to `dir`, which is made if it is not there.
 ///
 /// # Errors
 ///
-/// If a file cannot be written. Those before it are there then.
-pub fn write(dir: &Path, figures: &[Figure]) -> Result<Vec<PathBuf>, FileError> {
+/// If it cannot be written.
+pub fn write(dir: &Path, figure: &Figure, svg: &str) -> Result<(), FileError> {
     fs::create_dir_all(dir).map_err(FileError::io(dir))?;
-    let write = |figure: &Figure| {
-        let path = dir.join(file_name(figure));
-        write_whole(&path, svg(figure).as_bytes()).map(|()| path)
-    };
-    figures.iter().map(write).collect()
+    write_whole(&dir.join(file_name(figure)), svg.as_bytes())
 }
 
 /// The picture's file.

@@ -82,6 +82,16 @@ pub fn check_writable(parent: &Path) -> Result<(), FileError> {
     tempfile::tempfile_in(there).map(drop).map_err(FileError::io(there))
 }
 
+/// Where the folders of runs are, below the root of the repository.
+pub const RESULTS: [&str; 2] = ["results/local", "results"];
+
+/// The newest run below `root` that is `wanted`, by its folder. Runs are named by the second in which they began.
+pub fn newest(root: &Path, wanted: impl Fn(&Path) -> bool) -> Option<PathBuf> {
+    let entries = RESULTS.iter().flat_map(|results| fs::read_dir(root.join(results))).flatten().flatten();
+    let runs = entries.map(|entry| entry.path()).filter(|dir| wanted(dir));
+    runs.max_by(|one, other| one.file_name().cmp(&other.file_name()))
+}
+
 impl Folder {
     /// Makes the folder of a new run in `parent`. What was measured is never overwritten: if the stamp is taken, the folder is
     /// called `STAMP-2`, and so on.

@@ -15,6 +15,12 @@ pub struct Full {
     pub sweeps: Vec<Run>,
 }
 
+/// The sweeps that are there below the run in `dir`, in the order of [`SWEEPS`]: the name of each, and the run if it can be read.
+pub fn sweeps(dir: &Path) -> impl Iterator<Item = (&'static str, Result<Run, FileError>)> {
+    let below = SWEEPS.iter().map(|sweep| (sweep.name, dir.join(sweep.name)));
+    below.filter(|(_, dir)| dir.join(PLAN).is_file()).map(|(name, dir)| (name, Run::read(&dir)))
+}
+
 impl Full {
     /// Reads the folder of a run, and those of its sweeps that are there.
     ///
@@ -22,9 +28,7 @@ impl Full {
     ///
     /// As [`Run::read`].
     pub fn read(dir: &Path) -> Result<Full, FileError> {
-        let run = Run::read(dir)?;
-        let dirs = SWEEPS.iter().map(|sweep| dir.join(sweep.name)).filter(|dir| dir.join(PLAN).is_file());
-        Ok(Full { run, sweeps: dirs.map(|dir| Run::read(&dir)).collect::<Result<_, _>>()? })
+        Ok(Full { run: Run::read(dir)?, sweeps: sweeps(dir).map(|(_, run)| run).collect::<Result<_, _>>()? })
     }
 
     /// The sweep called `name`, if it was measured.

@@ -144,6 +144,13 @@ fn is_false(full: &bool) -> bool {
     !full
 }
 
+impl Row {
+    /// Whether it is a strategy as everybody has it: with the system's allocator, drawing from the job's generator.
+    pub fn is_plain(&self) -> bool {
+        self.kind == Kind::Strategy && self.allocator.is_system() && self.rng.is_none()
+    }
+}
+
 impl Kind {
     /// Whether such a row has a rank: it does the job, and is there once.
     pub fn is_ranked(self) -> bool {

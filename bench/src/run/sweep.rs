@@ -3,6 +3,8 @@
 //! The engine takes any list of jobs. A sweep is a name for one, with the rows and the end that its question needs. A new one
 //! is an entry of [`SWEEPS`].
 
+use harness::{SKEWS, skew_name};
+
 use crate::run::allocator::Allocator;
 use crate::run::job::Job;
 
@@ -107,10 +109,9 @@ const SKEW: Sweep = Sweep {
     allocators: SYSTEM,
     jobs: |job, _| {
         equal_keys(job)?;
-        let skews = ["uniform", "zipf", "one-huge", "one-huge-last"];
         // Who waits for whom shows in a part of the values as well.
         let count = job.count.div_ceil(5);
-        Ok(skews.map(|skew| Job { skew: skew.to_owned(), count, ..job.clone() }).into())
+        Ok(SKEWS.map(|skew| Job { skew: skew_name(skew).to_owned(), count, ..job.clone() }).into())
     },
     ends_below: None,
     least_rounds: FEW_ROUNDS,

@@ -1,5 +1,6 @@
 //! Numbers as text: the digits that mean something, and no others.
 
+pub use crate::numbers::digits::short_time;
 use crate::numbers::digits::{self, Shown, decimals};
 use crate::numbers::stats::{Interval, Ratio, Summary};
 
@@ -11,12 +12,6 @@ pub fn time(summary: Summary) -> String {
     let Some(spread) = summary.spread else { return short_time(summary.median) };
     let Shown { value, decimals, unit, scale } = digits::time(summary.median, Some(spread));
     format!("{value:.decimals$} {unit} ± {:.decimals$}", spread * scale)
-}
-
-/// A time alone: `412 ms`.
-pub fn short_time(seconds: f64) -> String {
-    let Shown { value, decimals, unit, .. } = digits::time(seconds, None);
-    format!("{value:.decimals$} {unit}")
 }
 
 /// A time with the interval in which it probably is: `412 ms [398, 431]`. Without the interval if there is none.

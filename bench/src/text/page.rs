@@ -33,8 +33,8 @@ pub fn render(run: &Run) -> String {
     with_pictures(run, &[], &[])
 }
 
-/// The page with these pictures of the run in it, and with what its sweeps have to show.
-pub fn with_pictures(run: &Run, pictures: &[Figure], sweeps: &[Run]) -> String {
+/// The page with these pictures of the run in it, and with its sweeps, each with its pictures.
+pub fn with_pictures(run: &Run, pictures: &[&Figure], sweeps: &[(&Run, Vec<&Figure>)]) -> String {
     let several = run.plan.has_several_jobs();
     let standings = Standings::of(run);
     let mut page = format!("# {}\n\n", title(&run.plan));
@@ -43,14 +43,14 @@ pub fn with_pictures(run: &Run, pictures: &[Figure], sweeps: &[Run]) -> String {
     }
     page += "Made by `compare` from the other files in this folder; `compare report` makes it again.\n\n";
     if several {
-        page += &pictures_section(pictures);
+        page += &pictures_section(pictures, "");
         page += &sweep_section(run);
         page += &wide_section(run);
         page += &outliers_section(&standings);
     } else {
         page += &main_table(&standings);
-        page += &pictures_section(pictures);
-        page += &sweeps.iter().map(below_section).collect::<String>();
+        page += &pictures_section(pictures, "");
+        page += &sweeps.iter().map(|(sweep, pictures)| below_section(sweep, pictures)).collect::<String>();
         page += &wide_section(run);
         page += &porting_section(run);
         page += &allocators_section(run);
@@ -65,21 +65,19 @@ pub fn with_pictures(run: &Run, pictures: &[Figure], sweeps: &[Run]) -> String {
     page
 }
 
-fn pictures_section(pictures: &[Figure]) -> String {
-    pictures.iter().map(|figure| format!("{}\n\n", views::picture(figure, ""))).collect()
+/// Pictures that are in `dir`, seen from the page.
+fn pictures_section(pictures: &[&Figure], dir: &str) -> String {
+    pictures.iter().map(|figure| format!("{}\n\n", views::picture(figure, dir))).collect()
 }
 
 /// A sweep of this run: its pictures, and where its tables are.
-fn below_section(sweep: &Run) -> String {
+fn below_section(sweep: &Run, pictures: &[&Figure]) -> String {
     let Some(name) = &sweep.plan.sweep else { return String::new() };
     let about = Sweep::named(name).map(|sweep| sweep.about).unwrap_or_default();
     let dir = format!("{name}/");
-    let figures = View::of(sweep).map(|view| view.figures()).unwrap_or_default();
-    let pictures: String = figures.iter().map(|figure| format!("{}\n\n", views::picture(figure, &dir))).collect();
-    format!(
-        "## {}\n\nThe sweep over {about}. [Its tables and samples]({dir}README.md)\n\n{pictures}",
-        capitalised(name)
-    )
+    let pictures = pictures_section(pictures, &dir);
+    let title = capitalised(name);
+    format!("## {title}\n\nThe sweep over {about}. [Its tables and samples]({dir}README.md)\n\n{pictures}")
 }
 
 fn capitalised(name: &str) -> String {

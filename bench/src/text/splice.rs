@@ -10,13 +10,14 @@
 //!
 //! A part that names no run is made from a file beside the document.
 
-use std::fs;
 use std::path::Path;
+use std::{fs, iter};
 
 use clap::ValueEnum;
 
+use crate::numbers::curves::Figure;
 use crate::numbers::difference::{self, Incomparable};
-use crate::numbers::views::{View, headline};
+use crate::numbers::views::figures;
 use crate::run::Run;
 use crate::run::folder::FileError;
 use crate::run::full::Full;
@@ -153,26 +154,16 @@ impl Part {
     }
 }
 
-/// The pictures of a run that say most, and of what.
+/// The pictures of a run that say most: of each sweep the first, since the others are in its page.
 fn pictures(full: &Full, dir: &str) -> String {
-    let sweeps = full.sweeps.iter().filter_map(|run| Some((run.plan.sweep.as_deref()?, View::of(run)?)));
-    let of_sweeps = sweeps.flat_map(|(name, view)| {
-        let dir = format!("{dir}{name}/");
-        view.figures().into_iter().map(move |figure| (figure, dir.clone())).collect::<Vec<_>>()
+    let sweeps = full.sweeps.iter().filter_map(|run| Some((run, format!("{dir}{}/", run.plan.sweep.as_ref()?))));
+    let runs = iter::once((&full.run, dir.to_owned())).chain(sweeps);
+    let is_shown = |figure: &Figure| SHOWN.iter().any(|name| figure.name.starts_with(name));
+    let pictures = runs.filter_map(|(run, dir)| {
+        let figure = figures(run).into_iter().find(is_shown)?;
+        Some(format!("{}\n\n", views::picture(&figure, &dir)))
     });
-    let own = headline::figures(&full.run).into_iter().map(|figure| (figure, dir.to_owned()));
-    let shown = own.chain(of_sweeps).filter(|(figure, _)| SHOWN.iter().any(|name| figure.name.starts_with(name)));
-    let mut seen = Vec::new();
-    let mut text = String::new();
-    for (figure, dir) in shown {
-        // Of the pictures of a sweep the first one: the others are in its page.
-        let sweep = figure.name.split('-').next().unwrap_or_default().to_owned();
-        if !seen.contains(&sweep) {
-            text += &format!("{}\n\n", views::picture(&figure, &dir));
-            seen.push(sweep);
-        }
-    }
-    text
+    pictures.collect()
 }
 
 /// What the names of those begin with.

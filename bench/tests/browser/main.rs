@@ -9,8 +9,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bench::html::{self, Page};
+use bench::html::{self, Page, Shown};
 use bench::numbers::curves::{Axis, Bar, Bars, Drawing, Figure, Unit};
+use bench::report;
 use serde_json::{Value, json};
 use thirtyfour::prelude::*;
 
@@ -95,9 +96,9 @@ fn pages(folder: &Path) -> Pages {
     fs::write(full.join("samples.jsonl"), said).unwrap();
     fs::create_dir(full.join("size")).unwrap();
     fs::write(full.join("size/run.json"), "{").unwrap();
-    let page = Page::read(&full, |_| pictures()).unwrap();
+    let page = Page { figures: pictures(), ..Page::of(&Shown::read(&full).unwrap(), &full) };
     fs::write(full.join(html::REPORT), html::render(&page)).unwrap();
-    html::write(&notebook).unwrap();
+    report::write(&notebook).unwrap();
     Pages { full: full.join(html::REPORT), notebook: notebook.join(html::REPORT) }
 }
 

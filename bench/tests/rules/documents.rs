@@ -1,9 +1,9 @@
 //! What the documents show of runs and of code.
 
-use std::fs;
 use std::path::Path;
 
 use bench::advice;
+use bench::run::folder;
 use bench::run::full::Full;
 use bench::text::guide;
 use bench::text::splice::{self, Part, Spliced};
@@ -55,8 +55,9 @@ pub(crate) fn the_page_about_allocators_has_the_lines_of_the_harness(root: &Path
 
 /// What the guide says is held against what was measured last.
 pub(crate) fn the_newest_full_run_contradicts_no_line_of_the_guide(root: &Path) {
-    let runs = fs::read_dir(root.join("results")).unwrap().map(|entry| entry.unwrap().path());
-    let newest = runs.filter(|dir| advice::has_sweeps(dir)).max().expect("a full run in results");
+    let is_committed = |dir: &Path| dir.parent().is_some_and(|results| results.ends_with("results"));
+    let newest =
+        folder::newest(root, |dir| is_committed(dir) && advice::has_sweeps(dir)).expect("a full run in results");
     let name = newest.file_name().unwrap().to_string_lossy().into_owned();
     let full = Full::read(&newest).unwrap();
     assert_eq!(guide::contradicted(&full), Vec::<String>::new(), "results/{name}");

@@ -13,7 +13,6 @@ use bench::numbers::views::scaling::Scaling;
 use bench::numbers::views::size::Size;
 use bench::numbers::views::{self, Clock, View};
 use bench::run::Run;
-use bench::run::full::Full;
 use bench::run::job::Job;
 use bench::run::plan::{CONTROL, LIMIT, LIMIT_OF_ONE, Plan};
 use bench::text::{number, page, sweep, views as text};
@@ -392,8 +391,7 @@ fn the_headline_has_a_bar_for_each_strategy_and_the_limits_as_marks() {
         model(LIMIT_OF_ONE, 0.0, |job: &Job| plain(job) / 1.5),
     ];
     let mut run = run(None, &[job("fill", 100, 1_000_000, 2)], &models, ROUNDS, 0.01);
-    let full = |run: &Run| Full { run: run.clone(), sweeps: Vec::new() };
-    let figures = views::figures(&full(&run));
+    let figures = views::figures(&run);
     assert_drawable(&figures);
     let Drawing::Bars(bars) = &figures[0].drawing else { panic!("{:?}", figures[0]) };
     assert_eq!(bars.bars.iter().map(|bar| bar.name.as_str()).collect::<Vec<_>>(), ["fast", "sequential"]);
@@ -410,7 +408,7 @@ fn the_headline_has_a_bar_for_each_strategy_and_the_limits_as_marks() {
     for name in ["fast", LIMIT] {
         fail(&mut run, name);
     }
-    let figures = views::figures(&full(&run));
+    let figures = views::figures(&run);
     let Drawing::Bars(bars) = &figures[0].drawing else { panic!("{:?}", figures[0]) };
     assert_eq!((bars.bars.len(), bars.marks.len()), (1, 1));
 }

@@ -145,7 +145,7 @@ pub(crate) struct Named<T>(pub(crate) T);
 
 impl ValueEnum for Named<Skew> {
     fn value_variants<'a>() -> &'a [Self] {
-        &[Named(Skew::Uniform), Named(Skew::Zipf), Named(Skew::OneHuge), Named(Skew::OneHugeLast)]
+        const { &[Named(SKEWS[0]), Named(SKEWS[1]), Named(SKEWS[2]), Named(SKEWS[3])] }
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
@@ -161,6 +161,14 @@ impl ValueEnum for Named<Rng> {
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(PossibleValue::new(rng_name(self.0)))
     }
+}
+
+/// Every skew, as `--skew` lists them.
+pub const SKEWS: [Skew; 4] = [Skew::Uniform, Skew::Zipf, Skew::OneHuge, Skew::OneHugeLast];
+
+/// The skew of this name in flags and reports.
+pub fn skew_named(name: &str) -> Option<Skew> {
+    SKEWS.into_iter().find(|skew| skew_name(*skew) == name)
 }
 
 /// The name of a skew in flags and reports.

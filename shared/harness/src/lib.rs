@@ -19,7 +19,7 @@ mod run;
 pub mod soak;
 
 pub use allocator::ALLOCATOR;
-pub use cli::{JobOptions, one_line, rng_name, skew_name};
+pub use cli::{JobOptions, SKEWS, one_line, rng_name, skew_name, skew_named};
 pub use fault::{Fault, FaultKind, Faulty};
 pub use memory::available as available_memory;
 pub use report::{FailedKey, Report};

@@ -7,17 +7,20 @@ use anyhow::{Context, Result, bail};
 use bench::advice;
 use bench::advice::agreement::agreement;
 use bench::advice::answer::{Needs, Pictures, advise};
-use bench::advice::case::{Case, SKEWS};
+use bench::advice::case::Case;
 use bench::advice::check::{self, Asked};
-use bench::advice::model::{Model, time};
+use bench::advice::model::Model;
 use bench::entrants::selection::{self, Selection};
+use bench::numbers::digits::short_time;
 use bench::process::interrupt::Interrupt;
 use bench::process::tell::{self, Usage};
 use bench::report;
 use bench::run::allocator::Allocator;
 use clap::{Args, ValueEnum};
-use harness::skew_name;
+use harness::{SKEWS, skew_name, skew_named};
 use kernel::Skew;
+
+use crate::options;
 
 /// A case, or a check of the model.
 #[derive(Clone, Debug, Args)]
@@ -27,7 +30,7 @@ pub(crate) struct Advise {
     keys: Option<u64>,
 
     /// Average time of one key on one thread, sleep included: 50us, 2ms, 1.5s
-    #[arg(long, value_parser = duration, required_unless_present_any = ["check", "agree"])]
+    #[arg(long, value_parser = grain, required_unless_present_any = ["check", "agree"])]
     grain: Option<f64>,
 
     /// Bytes that each key returns
@@ -79,7 +82,7 @@ pub(crate) struct Advise {
     seed: u64,
 
     /// No case is begun after this
-    #[arg(long, value_parser = duration, default_value = "5m", requires = "check")]
+    #[arg(long, value_parser = options::duration, default_value = "5m", requires = "check")]
     budget: f64,
 
     /// Check the release binaries in DIR instead of building them
@@ -217,7 +220,7 @@ fn compare(asked: &Advise, first: &Path, second: &Path) -> Result<()> {
     );
     for (case, one, other) in &agreement.disagreements {
         let Case { keys, grain, output_bytes, skew, blocking, workers } = case;
-        let (grain, skew, asleep) = (time(*grain), skew_name(*skew), 100.0 * blocking);
+        let (grain, skew, asleep) = (short_time(*grain), skew_name(*skew), 100.0 * blocking);
         text += &format!(
             "- {keys} keys of {grain}, {asleep:.0} % asleep, {skew}, {output_bytes} bytes, {workers} workers: {one}, {other}\n"
         );
@@ -231,8 +234,8 @@ fn model(flag: &str, dir: &Path) -> Result<Model, Usage> {
     advice::load(dir).map_err(|error| Usage(format!("{flag}: {error}")))
 }
 
-/// Seconds, above 0.
-fn duration(text: &str) -> Result<f64, String> {
+/// Seconds, above 0. Of a nanosecond, parts count too.
+fn grain(text: &str) -> Result<f64, String> {
     const UNITS: [(&str, f64); 7] =
         [("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
     let parsed = UNITS.iter().find_map(|(unit, seconds)| {
@@ -242,18 +245,16 @@ fn duration(text: &str) -> Result<f64, String> {
     parsed.ok_or_else(|| "expected a time above 0 such as 50us, 2ms or 1.5s".to_owned())
 }
 
-/// A share, given as a percentage.
+/// A share that may be nothing or all.
 fn share(text: &str) -> Result<f64, String> {
-    let number = text.trim().trim_end_matches('%').trim().parse::<f64>().ok();
-    let share = number.map(|percent| percent / 100.0).filter(|share| (0.0..=1.0).contains(share));
+    let share = options::share(text).filter(|share| (0.0..=1.0).contains(share));
     share.ok_or_else(|| "expected a percentage from 0% to 100%, such as 30%".to_owned())
 }
 
 /// A skew by its name.
 fn skew(name: &str) -> Result<Skew, String> {
     let known = || SKEWS.map(skew_name).join(", ");
-    let skew = SKEWS.into_iter().find(|skew| skew_name(*skew) == name);
-    skew.ok_or_else(|| format!("there is no such skew; there is {}", known()))
+    skew_named(name).ok_or_else(|| format!("there is no such skew; there is {}", known()))
 }
 
 #[cfg(test)]
@@ -276,7 +277,7 @@ mod tests {
         assert_eq!((asked.keys, asked.grain, asked.skew), (Some(10), Some(1.5e-3), Skew::Zipf));
         assert!((asked.blocking - 0.3).abs() < 1e-9 && asked.output_bytes == 8 && asked.workers.is_none());
         for (text, seconds) in [("62ns", 62e-9), ("50us", 50e-6), ("50 µs", 50e-6), ("2s", 2.0), ("5m", 300.0)] {
-            assert!((duration(text).unwrap() / seconds - 1.0).abs() < 1e-9, "{text}");
+            assert!((grain(text).unwrap() / seconds - 1.0).abs() < 1e-9, "{text}");
         }
     }
 

@@ -4,14 +4,13 @@ use std::path::Path;
 use std::{fs, io};
 
 use anyhow::Result;
-use bench::entrants::contender::Contender;
 use bench::process::interrupt::{Interrupt, Interrupted};
 use bench::process::tell::{self, Usage};
 use bench::report;
 use bench::run::Run;
 use bench::run::folder::PLAN;
 use bench::run::job::Job;
-use bench::run::plan::{Ended, Kind, Plan, Row, Stop};
+use bench::run::plan::{Ended, Plan, Row, Stop};
 use bench::run::sweep::{SWEEPS, Sweep};
 use bench::sampling::programs::{self, Request};
 use bench::sampling::{engine, pace};
@@ -43,8 +42,8 @@ pub(crate) fn check(job: &Job) -> Result<(), Usage> {
 pub(crate) fn measure_sweeps(dir: &Path, given: &Request, root: &Path, interrupt: &Interrupt) -> Result<u8> {
     let plan = Run::read(dir)?.plan;
     let job = plan.job().ok_or_else(|| Usage(format!("{}: it has no job", dir.display())))?;
-    let is_own = |row: &&Row| row.kind == Kind::Strategy && row.rng.is_none() && row.allocator.is_system();
-    let strategies: Vec<String> = plan.rows.iter().filter(is_own).map(|row| row.name.clone()).collect();
+    let plain = plan.rows.iter().filter(|row| row.is_plain());
+    let strategies: Vec<String> = plain.map(|row| row.name.clone()).collect();
     // What the run was asked for counts, also if this process was only asked to go on with it.
     let given = &Request {
         stop: plan.stop,
@@ -103,9 +102,9 @@ pub(crate) fn measure_sweeps(dir: &Path, given: &Request, root: &Path, interrupt
 ///
 /// What is wrong with the request.
 pub(crate) fn requests(given: &Request, root: &Path) -> Result<Vec<(&'static Sweep, Request)>> {
-    let is_own = |row: &Contender| row.kind == Kind::Strategy && row.rng.is_none() && row.allocator.is_system();
-    let rows = programs::expected(given, root)?.into_iter().filter(is_own).map(|row| row.name);
-    let (rows, job): (Vec<String>, _) = (rows.collect(), &given.jobs[0]);
+    let rows = programs::expected(given, root)?.into_iter().map(|contender| contender.row(None));
+    let rows: Vec<String> = rows.filter(Row::is_plain).map(|row| row.name).collect();
+    let job = &given.jobs[0];
     sweeps().map(|sweep| Ok((sweep, request(sweep, job, &rows, given)?))).collect()
 }
 

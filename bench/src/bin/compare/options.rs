@@ -383,15 +383,20 @@ fn sweep(name: &str) -> Result<&'static Sweep, String> {
     })
 }
 
-/// A share above 0, given as a percentage.
+/// A share, given as a percentage.
+pub(crate) fn share(text: &str) -> Option<f64> {
+    let number = text.trim().trim_end_matches('%').trim();
+    number.parse().ok().map(|percent: f64| percent / 100.0)
+}
+
+/// A share above 0 and below all.
 fn percent(text: &str) -> Result<f64, String> {
-    let number = text.trim_end_matches('%').trim();
-    let share = number.parse().ok().map(|percent: f64| percent / 100.0).filter(|share| *share > 0.0 && *share < 1.0);
+    let share = share(text).filter(|share| *share > 0.0 && *share < 1.0);
     share.ok_or_else(|| "expected a percentage above 0 and below 100, such as 3%".to_owned())
 }
 
 /// Seconds.
-fn duration(text: &str) -> Result<f64, String> {
+pub(crate) fn duration(text: &str) -> Result<f64, String> {
     let seconds =
         text.parse::<jiff::SignedDuration>().ok().map(|time| time.as_secs_f64()).filter(|seconds| *seconds > 0.0);
     seconds.ok_or_else(|| "expected a time such as 90s, 15m or 1h30m".to_owned())

@@ -11,8 +11,9 @@
 //! one to the next, so they are equally far apart there.
 
 use crate::numbers::curves::{self, Curve, Curves, Drawing, Mark, Unit};
+use crate::numbers::digits::short_time;
 use crate::numbers::stats::{self, CONFIDENCE, Figure, Interval, Ratio};
-use crate::numbers::views::{Clock, Strategy, Timed, axis, divided, in_words, least, point, strategies};
+use crate::numbers::views::{Clock, Strategy, Timed, axis, divided, least, point, strategies};
 use crate::run::Run;
 
 /// The view.
@@ -140,7 +141,7 @@ impl Grain {
             return None;
         }
         let stands_out = least(&self.rows, |row| row.by(clock).half.grain()).map(|(row, grain)| {
-            format!(" The smallest grain with half of the ideal is that of {}, {}.", row.name, in_words(grain))
+            format!(" The smallest grain with half of the ideal is that of {}, {}.", row.name, short_time(grain))
         });
         let caption = format!(
             "How much of the ideal throughput of {} workers is left (up) when keys take less time (to the left). Each line is a \

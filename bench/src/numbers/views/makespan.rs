@@ -4,8 +4,8 @@
 //! (R. L. Graham, *Bounds on Multiprocessing Timing Anomalies*, 1969). Both are values of the job, in the time of a value that
 //! `sequential` measured at the same job, warm.
 
-use harness::skew_name;
-use kernel::{Parameters, Skew};
+use harness::skew_named;
+use kernel::Parameters;
 
 use crate::numbers::curves::{self, Bars, Drawing, Mark, Unit};
 use crate::numbers::stats::Ratio;
@@ -98,8 +98,7 @@ impl Makespan {
 
 /// The share of a job's values that its longest key has; nothing if there are none, or if the kernel has no such skew.
 fn longest(job: &Job) -> Option<f64> {
-    let skews = [Skew::Uniform, Skew::Zipf, Skew::OneHuge, Skew::OneHugeLast];
-    let skew = skews.into_iter().find(|skew| skew_name(*skew) == job.skew)?;
+    let skew = skew_named(&job.skew)?;
     let keys = usize::try_from(job.keys).ok()?;
     let job = kernel::Job::new(Parameters { keys, count: job.count, skew, ..Parameters::default() }).ok()?;
     let longest = (0..keys).map(|key| job.share(key)).max()?;

@@ -14,11 +14,9 @@ pub mod scaling;
 pub mod size;
 
 use crate::numbers::curves::{self, Axis, Bar, Point, Unit};
-use crate::numbers::digits::{self, Shown};
 use crate::numbers::standings;
 use crate::numbers::stats::{Figure, Ratio};
 use crate::run::Run;
-use crate::run::full::Full;
 use crate::run::job::Job;
 use crate::run::plan::{Kind, SEQUENTIAL};
 
@@ -66,10 +64,9 @@ impl View {
     }
 }
 
-/// All pictures of a run and its sweeps, the headline first.
-pub fn figures(full: &Full) -> Vec<curves::Figure> {
-    let runs = full.sweeps.iter().chain([&full.run]);
-    headline::figures(&full.run).into_iter().chain(runs.filter_map(View::of).flat_map(|view| view.figures())).collect()
+/// All pictures of a run, but for those of sweeps below it.
+pub fn figures(run: &Run) -> Vec<curves::Figure> {
+    View::of(run).map_or_else(|| headline::figures(run), |view| view.figures())
 }
 
 /// A strategy at the jobs of a run.
@@ -120,8 +117,7 @@ impl Strategy {
 
 /// The strategies of which anything was timed, `sequential` first and the others by name.
 pub fn strategies(run: &Run) -> Vec<Strategy> {
-    let rows = run.plan.rows.iter();
-    let rows = rows.filter(|row| row.kind == Kind::Strategy && row.allocator.is_system() && row.rng.is_none());
+    let rows = run.plan.rows.iter().filter(|row| row.is_plain());
     let mut strategies: Vec<Strategy> = rows
         .map(|row| {
             let own = run.whole().filter(|(cell, _)| cell.row == row.name);
@@ -158,12 +154,6 @@ fn jobs(run: &Run) -> BTreeMap<usize, Job> {
         jobs.entry(cell.at).or_insert_with(|| cell.job.clone());
     }
     jobs
-}
-
-/// A time in a sentence.
-fn in_words(seconds: f64) -> String {
-    let Shown { value, decimals, unit, .. } = digits::time(seconds, None);
-    format!("{value:.decimals$} {unit}")
 }
 
 /// How many workers of a job can run at the same time.
