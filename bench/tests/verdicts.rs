@@ -44,6 +44,7 @@ fn run(rows: &[(&str, Vec<f64>)]) -> Run {
         job: job.clone(),
         command: name.into(),
         rounds: None,
+        cold_rounds: None,
         warm_rounds: None,
         batches: 3,
     };

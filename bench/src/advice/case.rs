@@ -6,9 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::advice::schedule::Key;
 
-/// Bounds how many keys a schedule is worked out for. Of more, neighbours are taken together, where that cannot change the end of
-/// the batch by more than a thousandth of what a worker has to do.
-const MOST_KEYS: usize = 4_000;
+/// Of many unequal keys, neighbours are taken together, where that cannot change the end of the batch by more than this share of what
+/// a worker has to do: less than any prediction is off.
+const COARSE: f64 = 0.01;
+
+/// Fewer keys than this are not taken together.
+const FEW: u64 = 250;
 
 /// What somebody wants to run, as the flags of `advise` have it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,14 +42,25 @@ pub(crate) struct Demand {
     pub(crate) asleep: f64,
     /// Bytes that a key gives, on average.
     pub(crate) bytes: f64,
-    /// Whether the outputs are as unequal as the keys.
-    pub(crate) is_output_skewed: bool,
+    /// Whether the outputs are what is computed, and so as unequal as the keys.
+    pub(crate) is_written_meanwhile: bool,
     /// How unequal the keys are.
     pub(crate) skew: Skew,
+    /// The keys in their order; none where they are equal.
+    pub(crate) unequal: Vec<Group>,
     /// How many keys may run at once.
     pub(crate) workers: usize,
     /// Whether a key can be cut into parts.
     pub(crate) is_divisible: bool,
+}
+
+/// Neighbouring keys.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Group {
+    /// How many.
+    of: u64,
+    /// Their work, in average keys.
+    weight: f64,
 }
 
 impl Case {
@@ -57,8 +71,9 @@ impl Case {
             compute: self.grain * (1.0 - self.blocking),
             asleep: self.grain * self.blocking,
             bytes: self.output_bytes as f64,
-            is_output_skewed: false,
+            is_written_meanwhile: false,
             skew: self.skew,
+            unequal: unequal(self.skew, self.keys, self.workers),
             workers: self.workers,
             is_divisible: false,
         }
@@ -79,43 +94,52 @@ pub(crate) struct Costs<'a> {
 impl Demand {
     /// The average key, which is every key where they are equal.
     pub(crate) fn average(&self, costs: &Costs<'_>) -> Key {
-        self.key(1.0, costs)
+        self.key(Group { of: 1, weight: 1.0 }, (costs.output)(self.bytes), costs)
     }
 
-    /// The keys in their order, neighbours of many taken together.
+    /// The keys in their order, where they are not equal.
     pub(crate) fn schedule_keys(&self, costs: &Costs<'_>) -> Vec<Key> {
-        let weights = weights(self.skew, self.keys);
-        let total: f64 = weights.iter().sum();
-        let keys = weights.into_iter().map(|weight| self.key(weight * self.keys as f64 / total, costs));
-        if self.keys as usize <= MOST_KEYS {
-            return keys.collect();
-        }
-        let keys: Vec<Key> = keys.collect();
-        let whole: f64 = keys.iter().map(|key| key.cpu + key.asleep).sum();
-        let most = whole / (1_000.0 * self.workers as f64).min(MOST_KEYS as f64);
-        let mut together: Vec<Key> = Vec::new();
-        for key in keys {
-            match together.last_mut() {
-                Some(last) if last.cpu + last.asleep + key.cpu + key.asleep <= most => {
-                    *last = Key { cpu: last.cpu + key.cpu, asleep: last.asleep + key.asleep, of: last.of + 1 };
-                }
-                _ => together.push(key),
-            }
-        }
-        together
+        let average = (costs.output)(self.bytes);
+        let keys = self.unequal.iter().map(|group| {
+            let weight = group.weight / group.of as f64;
+            let output = if self.is_written_meanwhile { (costs.output)(self.bytes * weight) } else { average };
+            self.key(*group, output, costs)
+        });
+        keys.collect()
     }
 
-    /// A key with so many times the average work.
-    fn key(&self, weight: f64, costs: &Costs<'_>) -> Key {
-        let bytes = if self.is_output_skewed { self.bytes * weight } else { self.bytes };
+    /// These keys, where an output costs so much.
+    fn key(&self, Group { of, weight }: Group, output: f64, costs: &Costs<'_>) -> Key {
+        let keys = of as f64;
         // A sleep is for whole microseconds, and none is no sleep.
-        let asleep = (self.asleep * weight * 1e6 + 1e-6).floor() / 1e6;
+        let asleep = (self.asleep * weight / keys * 1e6 + 1e-6).floor() / 1e6;
         Key {
-            cpu: costs.per_key + self.compute * weight + (costs.output)(bytes),
-            asleep: if asleep > 0.0 { asleep + costs.overslept } else { 0.0 },
-            of: 1,
+            cpu: (costs.per_key + output) * keys + self.compute * weight,
+            asleep: if asleep > 0.0 { (asleep + costs.overslept) * keys } else { 0.0 },
+            of,
         }
     }
+}
+
+/// The keys in their order, neighbours of many taken together; none if they are equal.
+pub(crate) fn unequal(skew: Skew, keys: u64, workers: usize) -> Vec<Group> {
+    if skew == Skew::Uniform {
+        return Vec::new();
+    }
+    let weights = weights(skew, keys);
+    let average = weights.iter().sum::<f64>() / keys as f64;
+    let most = if keys < FEW { 0.0 } else { COARSE * keys as f64 / workers as f64 };
+    let mut groups: Vec<Group> = Vec::new();
+    for weight in weights.into_iter().map(|weight| weight / average) {
+        match groups.last_mut() {
+            // By their number and by their work: which of them counts, depends on what a key costs.
+            Some(last) if (last.of + 1) as f64 <= most && last.weight + weight <= most => {
+                *last = Group { of: last.of + 1, weight: last.weight + weight };
+            }
+            _ => groups.push(Group { of: 1, weight }),
+        }
+    }
+    groups
 }
 
 /// How much of the work each key has, as the kernel shares it out but for the rounding.
@@ -162,10 +186,10 @@ mod tests {
     #[test]
     fn keys_taken_together_ask_for_the_same() {
         let costs = Costs { per_key: 1e-8, output: &|bytes| bytes * 1e-10, overslept: 0.0 };
-        for skew in harness::SKEWS {
+        for skew in [Skew::Zipf, Skew::OneHuge, Skew::OneHugeLast] {
             let demand = Demand { asleep: 0.0, ..case(100_000, skew).demand() };
             let keys = demand.schedule_keys(&costs);
-            assert!(keys.len() < 10_000, "{skew:?}: {}", keys.len());
+            assert!((100..1_000).contains(&keys.len()), "{skew:?}: {}", keys.len());
             assert_eq!(keys.iter().map(|key| key.of).sum::<u64>(), 100_000);
             let cpu: f64 = keys.iter().map(|key| key.cpu).sum();
             let expected = 1e5 * (0.5e-3 + 1e-8 + 8e-10);

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use levenberg_marquardt::{LeastSquaresProblem, LevenbergMarquardt};
 use nalgebra::{DMatrix, DVector, Dyn, Owned};
+use rayon::prelude::*;
 
 use crate::advice::case::Demand;
 use crate::advice::model::{Band, FORMAT, Model, Ranges, Strategy};
@@ -18,7 +19,7 @@ use crate::run::plan::SEQUENTIAL;
 
 /// Parameters that every strategy has, before those of its outputs: where they begin, and how strongly they are held there, as the
 /// weight of a relative error beside that of a cell.
-const COMMON: [(f64, f64); 7] = [
+const COMMON: [(f64, f64); 8] = [
     (5e-5, 0.02),  // start
     (2e-5, 0.02),  // start_per_worker
     (5e-8, 0.02),  // per_key
@@ -26,6 +27,7 @@ const COMMON: [(f64, f64); 7] = [
     (0.05, 0.05),  // slowdown_computing
     (0.3, 0.05),   // slowdown_output
     (0.003, 0.05), // slowdown_crowded
+    (0.7, 0.1),    // output_meanwhile
 ];
 
 /// The places of two of them.
@@ -34,13 +36,6 @@ const PER_KEY: usize = 2;
 
 /// Sizes of outputs at which costs are fitted, as far as they were measured.
 const SIZES: [f64; 8] = [8.0, 80.0, 800.0, 8e3, 8e4, 8e5, 8e6, 8e7];
-
-/// Sizes of outputs that a strategy has without the sweep over them: the headline's, those of two more sweeps, and no output.
-const MOST_SIZES_OF_OTHERS: usize = 5;
-
-/// Seconds for the start and for a key at which a fit begins, each in its turn: threads that are there already, a thread or a task
-/// for each key, a process for each. From too far away it would end where only the start explains everything.
-const BEGINNINGS: [(f64, f64); 3] = [(5e-5, 5e-8), (2e-4, 1e-5), (1e-3, 1e-3)];
 
 /// What an output of no size costs, and what a byte costs, until the cells tell.
 const OUTPUT: (f64, f64) = (1e-8, 4e-10);
@@ -67,31 +62,22 @@ const FEW: usize = 8;
 const HELD: f64 = 0.9;
 
 /// Fits a model to a run with its sweeps. `traits` says of each strategy what its manifest does.
-pub(crate) fn fit(full: &Full, traits: impl Fn(&str) -> Traits) -> Result<Model, NoModel> {
+pub(crate) fn fit(full: &Full, traits: impl Fn(&str) -> Traits + Sync) -> Result<Model, NoModel> {
     let Observations { sums, cells, ranges } = Observations::of(full)?;
     let machine = &full.run.machine;
     let cpus = machine.cpu_quota.unwrap_or(f64::INFINITY).min(machine.cpus_available as f64);
     let names: BTreeSet<&str> = cells.iter().map(|cell| cell.strategy.as_str()).collect();
     let of = |name: &str| -> Vec<&Observed> { cells.iter().filter(|cell| cell.strategy == name).collect() };
 
-    let setting = Setting { cpus, overslept: None, shape: None };
+    let setting = Setting { cpus, overslept: None };
     let sequential = Fitted::best(&of(SEQUENTIAL), &setting);
     let overslept = sequential.overslept();
     let setting = Setting { overslept: Some(overslept), ..setting };
     let mut fitted: BTreeMap<&str, Fitted<'_>> = BTreeMap::from([(SEQUENTIAL, sequential)]);
-    // Those whose outputs were measured at several sizes come first; the others then cost a multiple of one of these.
-    let (sized, others): (Vec<&str>, Vec<&str>) =
-        names.into_iter().filter(|name| *name != SEQUENTIAL).partition(|name| sizes(&of(name)) > MOST_SIZES_OF_OTHERS);
-    for name in sized {
-        fitted.insert(name, Fitted::best(&of(name), &setting));
-    }
-    let shapes: Vec<(String, Vec<(f64, f64)>)> =
-        fitted.iter().map(|(name, fitted)| ((*name).to_owned(), fitted.strategy().output)).collect();
-    for name in others {
-        fitted.insert(name, Fitted::like_one_of(&shapes, &of(name), &setting));
-    }
+    let others: Vec<&str> = names.into_iter().filter(|name| *name != SEQUENTIAL).collect();
+    fitted.extend(others.into_par_iter().map(|name| (name, Fitted::best(&of(name), &setting))).collect::<Vec<_>>());
 
-    let strategies = fitted.iter().map(|(name, fitted)| {
+    let strategies = fitted.par_iter().map(|(name, fitted)| {
         let row = full.run.plan.row(name);
         let known = Traits {
             lines: row.and_then(|row| row.lines),
@@ -128,14 +114,10 @@ fn legible(strategy: Strategy) -> Strategy {
         slowdown_computing: rounded(strategy.slowdown_computing),
         slowdown_output: rounded(strategy.slowdown_output),
         slowdown_crowded: rounded(strategy.slowdown_crowded),
+        output_meanwhile: rounded(strategy.output_meanwhile),
         output: strategy.output.iter().map(|(size, cost)| (*size, rounded(*cost))).collect(),
         ..strategy
     }
-}
-
-/// How many sizes of outputs were measured.
-fn sizes(cells: &[&Observed]) -> usize {
-    cells.iter().map(|cell| cell.demand.bytes.to_bits()).collect::<BTreeSet<_>>().len()
 }
 
 /// What a fit is told.
@@ -144,8 +126,6 @@ struct Setting {
     cpus: f64,
     /// Known from `sequential`, of which it is fitted.
     overslept: Option<f64>,
-    /// What outputs cost but for a factor, and whose that is.
-    shape: Option<(String, Vec<(f64, f64)>)>,
 }
 
 /// The costs of one strategy that explain its cells best, if it shares keys out by `schedule`.
@@ -163,48 +143,33 @@ struct Fitted<'a> {
 impl<'a> Fitted<'a> {
     /// By the schedule that explains best how unequal and sleeping keys are shared out.
     fn best(cells: &[&'a Observed], setting: &Setting) -> Fitted<'a> {
-        let fits = SCHEDULES.map(|schedule| {
-            let fits = BEGINNINGS.map(|beginning| Fitted::new(cells, setting, schedule, beginning).refined());
-            let best = fits.into_iter().min_by(|a, b| a.misfit(|_| true).total_cmp(&b.misfit(|_| true)));
-            best.expect("there are beginnings")
-        });
+        let fits = SCHEDULES.map(|schedule| Fitted::new(cells, setting, schedule).refined(1e-3));
         // Of equals the first is taken: the simplest.
         let misfit = |fit: &Fitted<'_>| fit.misfit(|cell| cell.tells_schedule);
         let is_better = |fit: &Fitted<'_>, than: &Fitted<'_>| misfit(fit) < 0.99 * misfit(than);
         let best = fits.into_iter().reduce(|best, other| if is_better(&other, &best) { other } else { best });
-        best.expect("there are schedules")
+        best.expect("there are schedules").refined(1e-6)
     }
 
-    /// With outputs as those of the strategy that needs the least factor to be like this one.
-    fn like_one_of(shapes: &[(String, Vec<(f64, f64)>)], cells: &[&'a Observed], setting: &Setting) -> Fitted<'a> {
-        let fits = shapes.iter().map(|shape| {
-            let fit = Fitted::best(cells, &Setting { shape: Some(shape.clone()), ..setting.clone() });
-            let factor = fit.parameters.as_slice().last().copied().unwrap_or_default();
-            (factor.abs(), fit)
-        });
-        fits.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, fit)| fit).expect("sequential is always fitted")
-    }
-
-    fn new(cells: &[&'a Observed], setting: &Setting, schedule: Schedule, (start, per_key): (f64, f64)) -> Fitted<'a> {
+    /// Where the fit begins: the shortest batch is the start, and the least that a key took is what a key costs. From too far away
+    /// it would end where only the start explains everything.
+    fn new(cells: &[&'a Observed], setting: &Setting, schedule: Schedule) -> Fitted<'a> {
         let largest = cells.iter().map(|cell| cell.demand.bytes).fold(SIZES[0], f64::max);
+        let least = |of: &dyn Fn(&Observed) -> f64| cells.iter().map(|cell| of(cell)).fold(1.0, f64::min);
         let mut initial: Vec<f64> = COMMON.iter().map(|(value, _)| value.ln()).collect();
-        (initial[START], initial[PER_KEY]) = (start.ln(), per_key.ln());
+        initial[START] = (least(&|cell| cell.seconds) / 2.0).ln();
+        initial[PER_KEY] = least(&|cell| cell.seconds / cell.demand.keys as f64).ln();
         initial.extend(setting.overslept.is_none().then_some(OVERSLEPT.0.ln()));
-        match setting.shape {
-            Some(_) => initial.push(0.0),
-            None => {
-                let sizes = SIZES.iter().take_while(|size| **size <= 2.0 * largest);
-                initial.extend(sizes.map(|size| (OUTPUT.0 + OUTPUT.1 * size).ln()));
-            }
-        }
+        let sizes = SIZES.iter().take_while(|size| **size <= 2.0 * largest);
+        initial.extend(sizes.map(|size| (OUTPUT.0 + OUTPUT.1 * size).ln()));
         let initial = DVector::from_vec(initial);
         let parameters = initial.clone();
         Fitted { setting: setting.clone(), schedule, cells: cells.to_vec(), initial, parameters }
     }
 
     /// With the parameters that fit best.
-    fn refined(self) -> Fitted<'a> {
-        LevenbergMarquardt::new().with_patience(50).with_tol(1e-9).minimize(self).0
+    fn refined(self, tolerance: f64) -> Fitted<'a> {
+        LevenbergMarquardt::new().with_patience(50).with_tol(tolerance).minimize(self).0
     }
 
     /// Where those of the outputs begin.
@@ -219,13 +184,6 @@ impl<'a> Fitted<'a> {
     fn strategy(&self) -> Strategy {
         let value = |index: usize| self.parameters[index].exp();
         let outputs = &self.parameters.as_slice()[self.first_output()..];
-        let (output, output_like) = match &self.setting.shape {
-            Some((name, shape)) => {
-                let factor = outputs[0].exp();
-                (shape.iter().map(|(size, cost)| (*size, cost * factor)).collect(), Some(name.clone()))
-            }
-            None => (SIZES.iter().copied().zip(outputs.iter().map(|cost| cost.exp())).collect(), None),
-        };
         Strategy {
             schedule: self.schedule,
             start: value(0),
@@ -235,8 +193,8 @@ impl<'a> Fitted<'a> {
             slowdown_computing: value(4),
             slowdown_output: value(5),
             slowdown_crowded: value(6),
-            output,
-            output_like,
+            output: SIZES.iter().copied().zip(outputs.iter().map(|cost| cost.exp())).collect(),
+            output_meanwhile: value(7),
             most_keys: self.cells.iter().map(|cell| cell.demand.keys).max().unwrap_or(0),
             errors: Vec::new(),
             traits: Traits::default(),
@@ -247,11 +205,39 @@ impl<'a> Fitted<'a> {
         strategy.seconds(demand, self.setting.cpus, self.overslept())
     }
 
+    /// How far it is off at a cell.
+    fn off(&self, strategy: &Strategy, cell: &Observed) -> f64 {
+        tamed((self.seconds(strategy, &cell.demand) / cell.seconds).ln())
+    }
+
+    /// How far each parameter was moved from where it began, by how strongly it is held there.
+    fn held(&self) -> Vec<f64> {
+        let moved = &self.parameters - &self.initial;
+        let held = COMMON.iter().zip(moved.iter()).map(|((_, weight), moved)| weight * moved);
+        let overslept = self.setting.overslept.is_none().then(|| OVERSLEPT.1 * moved[COMMON.len()]);
+        let outputs = moved.as_slice()[self.first_output()..].to_vec();
+        let first = outputs.first().map(|moved| HELD_OUTPUT * moved).into_iter().collect::<Vec<_>>();
+        let beside: Vec<f64> = outputs.windows(2).map(|pair| HELD_OUTPUT * (pair[1] - pair[0])).collect();
+        held.chain(overslept).chain(first).chain(beside).collect()
+    }
+
+    /// Whether what a cell takes depends on the parameter at this place.
+    fn depends_on(&self, cell: &Observed, index: usize) -> bool {
+        let Some(size) = index.checked_sub(self.first_output()) else { return true };
+        if cell.demand.is_written_meanwhile && !cell.demand.unequal.is_empty() {
+            return true;
+        }
+        let last = self.parameters.len() - self.first_output() - 1;
+        let is_above = size == 0 || cell.demand.bytes > SIZES[size - 1];
+        let is_below = size == last || cell.demand.bytes < SIZES[size + 1];
+        is_above && is_below
+    }
+
     /// How badly it explains the cells that are `wanted`.
     fn misfit(&self, wanted: impl Fn(&Observed) -> bool) -> f64 {
         let strategy = self.strategy();
         let cells = self.cells.iter().filter(|cell| wanted(cell));
-        cells.map(|cell| tamed((self.seconds(&strategy, &cell.demand) / cell.seconds).ln()).powi(2)).sum()
+        cells.map(|cell| self.off(&strategy, cell).powi(2)).sum()
     }
 
     /// How far predictions are off for jobs that were left out of the fit.
@@ -260,7 +246,7 @@ impl<'a> Fitted<'a> {
         for part in 0..PARTS {
             let (unseen, seen): (Vec<_>, Vec<_>) = self.cells.iter().partition(|cell| cell.job % PARTS == part);
             let without = Fitted { cells: seen, ..self.clone() };
-            let without = LevenbergMarquardt::new().with_patience(8).minimize(without).0;
+            let without = without.refined(1e-4);
             let strategy = without.strategy();
             errors.extend(unseen.iter().map(|cell| {
                 let seconds = without.seconds(&strategy, &cell.demand);
@@ -318,14 +304,8 @@ impl LeastSquaresProblem<f64, Dyn, Dyn> for Fitted<'_> {
 
     fn residuals(&self) -> Option<DVector<f64>> {
         let strategy = self.strategy();
-        let off = self.cells.iter().map(|cell| tamed((self.seconds(&strategy, &cell.demand) / cell.seconds).ln()));
-        let moved = &self.parameters - &self.initial;
-        let held = COMMON.iter().zip(moved.iter()).map(|((_, weight), moved)| weight * moved);
-        let overslept = self.setting.overslept.is_none().then(|| OVERSLEPT.1 * moved[COMMON.len()]);
-        let outputs = moved.as_slice()[self.first_output()..].to_vec();
-        let first = outputs.first().map(|moved| HELD_OUTPUT * moved).into_iter().collect::<Vec<_>>();
-        let beside: Vec<f64> = outputs.windows(2).map(|pair| HELD_OUTPUT * (pair[1] - pair[0])).collect();
-        let all: Vec<f64> = off.chain(held).chain(overslept).chain(first).chain(beside).collect();
+        let off = self.cells.iter().map(|cell| self.off(&strategy, cell));
+        let all: Vec<f64> = off.chain(self.held()).collect();
         all.iter().all(|residual| residual.is_finite()).then(|| DVector::from_vec(all))
     }
 
@@ -335,7 +315,15 @@ impl LeastSquaresProblem<f64, Dyn, Dyn> for Fitted<'_> {
         let columns = (0..self.parameters.len()).map(|index| {
             let mut moved = self.clone();
             moved.parameters[index] += STEP;
-            Some((moved.residuals()? - &here) / STEP)
+            let strategy = moved.strategy();
+            // A schedule takes far longer to work out than all else, and few of them depend on what one size of output costs.
+            let off = self
+                .cells
+                .iter()
+                .zip(here.iter())
+                .map(|(cell, here)| if self.depends_on(cell, index) { moved.off(&strategy, cell) } else { *here });
+            let all: Vec<f64> = off.chain(moved.held()).collect();
+            Some((DVector::from_vec(all) - &here) / STEP)
         });
         Some(DMatrix::from_columns(&columns.collect::<Option<Vec<_>>>()?))
     }

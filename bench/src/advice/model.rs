@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kernel::Skew;
 use serde::{Deserialize, Serialize};
 
 use crate::advice::case::{Case, Costs, Demand};
@@ -76,8 +75,8 @@ pub struct Strategy {
     pub slowdown_crowded: f64,
     /// What an output costs by its size in bytes; in between, equal ratios of the size are equal ratios of the cost.
     pub output: Vec<(f64, f64)>,
-    /// The strategy whose outputs these are but for a factor, if it was not measured at several sizes itself.
-    pub output_like: Option<String>,
+    /// The share of that which is left where an output is written while it is computed.
+    pub output_meanwhile: f64,
     /// The most keys that it was given.
     pub most_keys: u64,
     /// How far a prediction may be off, for batches that are at most so long.
@@ -140,7 +139,8 @@ impl Strategy {
 
     /// What it takes for the keys of `demand`.
     pub(crate) fn seconds(&self, demand: &Demand, cpus: f64, overslept: f64) -> f64 {
-        let output = |bytes: f64| self.output_seconds(bytes);
+        let share = if demand.is_written_meanwhile { self.output_meanwhile } else { 1.0 };
+        let output = |bytes: f64| share * self.output_seconds(bytes);
         let costs = Costs { per_key: self.per_key, output: &output, overslept };
         let schedule = match self.schedule {
             Schedule::Divided if !demand.is_divisible => Schedule::Greedy,
@@ -148,14 +148,16 @@ impl Strategy {
         };
         let average = demand.average(&costs);
         let cpus = self.cpus(demand, cpus);
-        let batch = match demand.skew {
-            Skew::Uniform => schedule::of_equal(schedule, demand.keys, average, demand.workers, cpus),
-            _ => schedule::of_keys(schedule, &demand.schedule_keys(&costs), demand.workers, cpus),
+        let batch = if demand.unequal.is_empty() {
+            schedule::of_equal(schedule, demand.keys, average, demand.workers, cpus)
+        } else {
+            schedule::of_keys(schedule, &demand.schedule_keys(&costs), demand.workers, cpus)
         };
         let in_turn = demand.keys as f64 * self.per_key_in_turn;
-        let crowd = demand.workers.min(usize::try_from(demand.keys).unwrap_or(usize::MAX)) as f64 / cpus.count;
+        let workers = demand.workers.min(usize::try_from(demand.keys).unwrap_or(usize::MAX)) as f64;
+        let crowd = workers / cpus.count;
         let crowded = if schedule == Schedule::One { 0.0 } else { self.slowdown_crowded * crowd.log2().max(0.0) };
-        let start = self.start + self.start_per_worker * demand.workers as f64;
+        let start = self.start + self.start_per_worker * workers;
         start + larger(batch, in_turn) * (1.0 + crowded)
     }
 
@@ -190,7 +192,7 @@ impl Model {
         let cpus = strategy.cpus(&demand, self.cpus);
         let used = if strategy.schedule == Schedule::One { 1.0 } else { (case.workers as f64).min(self.cpus) };
         let each = case.keys as f64 / (used * cpus.speed(used));
-        let start = (strategy.start + strategy.start_per_worker * case.workers as f64).min(whole);
+        let start = (strategy.start + strategy.start_per_worker * case.keys.min(case.workers as u64) as f64).min(whole);
         let (work, overhead) = (each * demand.compute, each * strategy.per_key);
         let output = each * strategy.output_seconds(demand.bytes);
         Some(Parts { start, work, overhead, output, waiting: (whole - start - work - overhead - output).max(0.0) })

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use harness::{skew_name, skew_named};
 use kernel::Skew;
 
-use crate::advice::case::Demand;
+use crate::advice::case::{Demand, unequal};
 use crate::advice::model::{Ranges, interpolated};
 use crate::numbers::stats::median;
 use crate::run::answer::seconds;
@@ -15,7 +15,7 @@ use crate::run::plan::{Cell, Row, SEQUENTIAL};
 use crate::run::{Measured, Run};
 
 /// The sweeps that a model needs. Without one of them, something that it predicts was not measured.
-pub const NEEDED: [&str; 5] = ["grain", "scaling", "skew", "size", "blocking"];
+pub const NEEDED: [&str; 6] = ["grain", "scaling", "skew", "size", "blocking", "cases"];
 
 /// One cell.
 #[derive(Clone, Debug)]
@@ -158,13 +158,15 @@ fn demand(job: &Job, sums: &[(f64, f64)]) -> Option<Demand> {
         "wait" => (of_values(job.values), job.count as f64 / 1e6, job.output_bytes as f64),
         _ => return None,
     };
+    let skew = skew_named(&job.skew)?;
     Some(Demand {
         keys: job.keys,
         compute,
         asleep,
         bytes,
-        is_output_skewed: job.workload == "fill",
-        skew: skew_named(&job.skew)?,
+        is_written_meanwhile: job.workload == "fill",
+        skew,
+        unequal: unequal(skew, job.keys, job.workers),
         workers: job.workers,
         is_divisible: job.workload != "wait",
     })

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
-use crate::advice::case::Demand;
+use crate::advice::case::{Demand, unequal};
 use crate::advice::model::{Band, FORMAT, Model, Ranges, Strategy, interpolated};
 use crate::advice::schedule::Schedule;
 use crate::advice::traits::Traits;
@@ -36,7 +36,7 @@ pub(crate) fn truth() -> Model {
         slowdown_output: 0.4,
         slowdown_crowded: 0.01,
         output: output(scale),
-        output_like: None,
+        output_meanwhile: 0.7,
         most_keys: 1 << 17,
         errors: vec![Band { upto: None, error: 0.03, cells: 50 }],
         traits: Traits {
@@ -145,6 +145,7 @@ fn run(model: &Model, sweep: Option<&str>, jobs: &[Job], noise: f64, rng: &mut X
         job: jobs[at].clone(),
         command: String::new(),
         rounds: None,
+        cold_rounds: None,
         warm_rounds: None,
         batches: 3,
     };
@@ -204,13 +205,15 @@ fn demand(model: &Model, job: &Job) -> Demand {
         "fill" => (sums(job.count), 8.0 * job.count as f64),
         _ => (sums(job.count), 8.0),
     };
+    let skew = harness::skew_named(&job.skew).unwrap();
     Demand {
         keys: job.keys,
         compute,
         asleep: if job.workload == "wait" { job.count as f64 / 1e6 } else { 0.0 },
         bytes,
-        is_output_skewed: job.workload == "fill",
-        skew: harness::skew_named(&job.skew).unwrap(),
+        is_written_meanwhile: job.workload == "fill",
+        skew,
+        unequal: unequal(skew, job.keys, job.workers),
         workers: job.workers,
         is_divisible: job.workload != "wait",
     }

@@ -165,7 +165,7 @@ impl Run {
 
     /// Whether anything was timed, but for the discarded round.
     pub fn is_timed(&self) -> bool {
-        self.measured.iter().any(|measured| !measured.cold.is_empty())
+        self.measured.iter().any(|measured| !(measured.cold.is_empty() && measured.warm.is_empty()))
     }
 }
 

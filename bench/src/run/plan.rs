@@ -104,6 +104,9 @@ pub struct Cell {
     /// job of the sweep has shown that there is nothing to learn here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rounds: Option<u32>,
+    /// In how many of them it has a cold run, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cold_rounds: Option<u32>,
     /// In how many of them it has a warm process, likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warm_rounds: Option<u32>,
@@ -201,13 +204,18 @@ impl Cell {
         self.rounds == Some(0)
     }
 
-    /// Whether it has a cold run in this round. The discarded round, 0, is for what is fast: it is the machine that needs it.
-    pub fn is_cold_in(&self, round: u32) -> bool {
+    /// Whether it takes part in this round. The discarded one, 0, is for what is fast: it is the machine that needs it.
+    pub fn is_in(&self, round: u32) -> bool {
         self.rounds.is_none_or(|rounds| (1..=rounds).contains(&round))
+    }
+
+    /// Whether it has a cold run in this round.
+    pub fn is_cold_in(&self, round: u32) -> bool {
+        self.is_in(round) && self.cold_rounds.is_none_or(|rounds| round <= rounds && rounds > 0)
     }
 
     /// Whether it has a warm process in this round.
     pub fn is_warm_in(&self, round: u32) -> bool {
-        round > 0 && self.is_cold_in(round) && self.warm_rounds.is_none_or(|rounds| round <= rounds)
+        round > 0 && self.is_in(round) && self.warm_rounds.is_none_or(|rounds| round <= rounds)
     }
 }

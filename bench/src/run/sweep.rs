@@ -21,9 +21,10 @@ pub struct Sweep {
     pub allocators: &'static [Allocator],
     /// Its jobs, made from the one that the flags describe and from what a value costs here.
     jobs: fn(&Job, Pace) -> Result<Vec<Job>, String>,
-    /// A row is not timed at jobs after one at which it has less than this share of the ideal, if that is said. The jobs are then
-    /// in order.
-    pub ends_below: Option<f64>,
+    /// When a row has shown enough, and is not timed at the jobs after that; the jobs are then in order.
+    pub ends: Option<End>,
+    /// What is timed.
+    pub timed: Timed,
     /// The fewest rounds.
     pub least_rounds: u32,
     /// Seconds that rounds may take.
@@ -32,11 +33,29 @@ pub struct Sweep {
     pub is_of_full: bool,
 }
 
+/// When a row has shown enough.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum End {
+    /// It had less than this share of the ideal, at two jobs one after the other: a single look may be off by much.
+    Below(f64),
+    /// A batch took it longer than so many seconds.
+    After(f64),
+}
+
+/// What is timed of a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timed {
+    /// Whole processes from outside, and processes of two batches by themselves.
+    Both,
+    /// Processes of one batch, by themselves.
+    FirstBatch,
+}
+
 /// How many seconds one thread needs for a value that is summed up: asked for by a sweep whose jobs depend on it.
 pub type Pace = fn() -> f64;
 
 /// All of them.
-pub const SWEEPS: [Sweep; 7] = [GRAIN, SCALING, SKEW, SIZE, BLOCKING, INTERFERENCE, ALLOCATORS];
+pub const SWEEPS: [Sweep; 8] = [GRAIN, SCALING, SKEW, SIZE, BLOCKING, INTERFERENCE, CASES, ALLOCATORS];
 
 /// Rounds of a sweep of many cells: the fewest that have an interval.
 const FEW_ROUNDS: u32 = 6;
@@ -63,8 +82,9 @@ const GRAIN: Sweep = Sweep {
         };
         Ok((0..=coarsest.ilog2()).rev().map(grain).collect())
     },
-    // Half of what METG(50 %) needs a point below of: a single look may be off by much.
-    ends_below: Some(0.25),
+    // Half of what METG(50 %) needs a point below of.
+    ends: Some(End::Below(0.25)),
+    timed: Timed::Both,
     least_rounds: FEW_ROUNDS,
     budget: 3.5 * 60.0,
     is_of_full: true,
@@ -96,7 +116,8 @@ const SCALING: Sweep = Sweep {
         };
         Ok([of("sum", job.count), of("fill", job.count.div_ceil(10))].concat())
     },
-    ends_below: None,
+    ends: None,
+    timed: Timed::Both,
     least_rounds: FEW_ROUNDS,
     budget: 3.0 * 60.0,
     is_of_full: true,
@@ -113,7 +134,8 @@ const SKEW: Sweep = Sweep {
         let count = job.count.div_ceil(5);
         Ok(SKEWS.map(|skew| Job { skew: skew_name(skew).to_owned(), count, ..job.clone() }).into())
     },
-    ends_below: None,
+    ends: None,
+    timed: Timed::Both,
     least_rounds: FEW_ROUNDS,
     budget: 2.5 * 60.0,
     is_of_full: true,
@@ -121,23 +143,23 @@ const SKEW: Sweep = Sweep {
 
 const SIZE: Sweep = Sweep {
     name: "size",
-    about: "outputs from a ten thousandth of the job's size to ten times that, and of 800 B to 80 MB a key: where a value costs more",
+    about: "outputs from a ten thousandth of the job's size to ten times that, and of 8 kB to 80 MB a key: where a value costs more",
     // The loop alone; threads; threads that stay; and processes, whose outputs are moved.
     only: &["sequential", "std-counter", "rayon-iter", "process-pool"],
     allocators: SYSTEM,
     jobs: |job, _| {
-        // Besides those of the allocators, outputs so small that a key costs more than they do.
-        let small = of_values(job, job.keys * job.count, SMALL_BLOCK);
-        let blocks = std::iter::once(small).chain(blocks(job)?);
+        let blocks = blocks(job)?;
         let totals = (0..=5).map(|power| Job { count: 100 * 10u64.pow(power), ..job.clone() });
         // The outputs of processes are held twice while they are moved.
         let memory = harness::available_memory() / 5 * 2;
         let fits = |of: &Job| 8 * u128::from(of.keys) * u128::from(of.count) <= memory && of.count <= 10 * job.count;
         let mut jobs: Vec<Job> = totals.filter(fits).collect();
-        jobs.extend(blocks.filter(|block| !jobs.contains(block)).collect::<Vec<_>>());
+        let others: Vec<Job> = blocks.into_iter().filter(|block| !jobs.contains(block)).collect();
+        jobs.extend(others);
         Ok(jobs)
     },
-    ends_below: None,
+    ends: None,
+    timed: Timed::Both,
     least_rounds: FEW_ROUNDS,
     budget: 3.0 * 60.0,
     is_of_full: true,
@@ -164,7 +186,8 @@ const BLOCKING: Sweep = Sweep {
         jobs.dedup();
         Ok(jobs)
     },
-    ends_below: None,
+    ends: None,
+    timed: Timed::Both,
     least_rounds: FEW_ROUNDS,
     budget: 3.0 * 60.0,
     is_of_full: true,
@@ -188,11 +211,84 @@ const INTERFERENCE: Sweep = Sweep {
         let sum = Job { workload: "sum".to_owned(), ..job.clone() };
         Ok(vec![sum.clone(), Job { neighbour: true, ..sum }])
     },
-    ends_below: None,
+    ends: None,
+    timed: Timed::Both,
     least_rounds: 10,
     budget: 75.0,
     is_of_full: true,
 };
+
+const CASES: Sweep = Sweep {
+    name: "cases",
+    about: "jobs from everywhere: some keys or many, short or long, equal or not, asleep or not, with small outputs or large ones",
+    only: &[],
+    allocators: SYSTEM,
+    jobs: |job, _| {
+        equal_keys(job)?;
+        let memory = CASES_BYTES.min(harness::available_memory() as f64 / 5.0);
+        let points = (0..).map(spread_out);
+        let mut jobs: Vec<Job> = points.filter_map(|point| case(job, point, memory)).take(CASES_JOBS).collect();
+        jobs.sort_by_key(|job| job.keys);
+        Ok(jobs)
+    },
+    // Beyond it a key costs so much more than its work that more keys say no more.
+    ends: Some(End::After(2.0)),
+    timed: Timed::FirstBatch,
+    // The fewest that have a middle one.
+    least_rounds: 3,
+    budget: 4.0 * 60.0,
+    is_of_full: true,
+};
+
+/// So many that each third of six ranges is met a dozen times.
+const CASES_JOBS: usize = 48;
+
+/// Bounds the work of all keys, in values.
+const CASES_VALUES: f64 = 3e8;
+
+/// Bounds all outputs, in bytes.
+const CASES_BYTES: f64 = 8e8;
+
+/// A job from a point of the unit cube of six dimensions: keys, values, bytes, skew, sleep and workers. Sizes are as likely to be
+/// between 1 and 2 as between 1,000 and 2,000. Nothing if it would be too large.
+fn case(job: &Job, [keys, values, bytes, skew, asleep, workers]: [f64; 6], memory: f64) -> Option<Job> {
+    let between = |share: f64, least: f64, most: f64| (least.ln() + share * (most / least).ln()).exp();
+    let keys = between(keys, 2.0, GRAIN_MOST_KEYS as f64).round();
+    // One in three sleeps, and for long enough that it is no shorter than what a sleep takes too long.
+    let share = (3.0 * asleep).fract() * 0.9;
+    let is_asleep = asleep < 1.0 / 3.0;
+    let values = if is_asleep { between(values, 5e4, 1e7) } else { between(values, 1.0, 5e7) };
+    let bytes = (between(bytes, 8.0, 8e7) / 8.0).round() * 8.0;
+    // A value takes about a nanosecond.
+    let slept = if is_asleep { (values * share / 1e3).round() } else { 0.0 };
+    let values = if is_asleep { values * (1.0 - share) } else { values };
+    let skew = SKEWS[(skew * SKEWS.len() as f64) as usize];
+    let workers = between(workers, 1.0, 8.0 * job.workers as f64).round() as usize;
+    // What a key costs beside its values counts too.
+    let is_small = keys * (values + slept * 1e3 + 100.0) <= CASES_VALUES && keys * bytes <= memory;
+    is_small.then(|| Job {
+        workload: "wait".to_owned(),
+        keys: keys as u64,
+        count: slept as u64,
+        values: values.round() as u64,
+        output_bytes: bytes as u64,
+        skew: skew_name(skew).to_owned(),
+        workers,
+        ..job.clone()
+    })
+}
+
+/// The point of this number of a sequence that fills the unit cube of six dimensions evenly: R6 of Martin Roberts, *The
+/// Unreasonable Effectiveness of Quasirandom Sequences*, 2018. Each dimension goes on by a power of 1/φ, where φ is the root of
+/// φ^7 = φ + 1.
+fn spread_out(number: u32) -> [f64; 6] {
+    const PHI: f64 = 1.112_775_684_278_706;
+    let mut step = 1.0;
+    [(); 6].map(|()| {
+        step /= PHI;
+        (0.5 + step * f64::from(number)).fract()
+    })
+}
 
 const ALLOCATORS: Sweep = Sweep {
     name: "allocators",
@@ -201,7 +297,8 @@ const ALLOCATORS: Sweep = Sweep {
     only: &["sequential", "std-counter", "rayon-iter", "process-pool"],
     allocators: &[Allocator::System, Allocator::Mimalloc, Allocator::Jemalloc],
     jobs: |job, _| blocks(job),
-    ends_below: None,
+    ends: None,
+    timed: Timed::Both,
     // 65 cells take two minutes a round on two CPUs, and allocators differ by more than so few rounds may hide.
     least_rounds: FEW_ROUNDS,
     budget: 12.0 * 60.0,
@@ -210,9 +307,6 @@ const ALLOCATORS: Sweep = Sweep {
 
 /// Values a key: 8 kB, which every allocator carves from larger pieces, to 80 MB, which glibc always maps anew.
 const BLOCKS: [u64; 5] = [1_000, 10_000, 100_000, 1_000_000, 10_000_000];
-
-/// Values of a small output: 800 B.
-const SMALL_BLOCK: u64 = 100;
 
 /// With fewer keys, not all workers of a usual machine have one, and what is measured is how they are shared out.
 const LEAST_KEYS: u64 = 10;
@@ -246,6 +340,16 @@ fn of_values(job: &Job, total: u64, count: u64) -> Job {
 fn of_workers(job: Job) -> Job {
     let workers = usize::try_from(job.keys).map_or(job.workers, |keys| job.workers.min(keys));
     Job { workers, ..job }
+}
+
+impl Timed {
+    /// Batches of a warm process.
+    pub fn batches(self) -> u32 {
+        match self {
+            Timed::Both => 2,
+            Timed::FirstBatch => 1,
+        }
+    }
 }
 
 impl Sweep {
@@ -343,7 +447,41 @@ mod tests {
         let totals: Vec<u64> = jobs.iter().filter(|job| job.keys == 100).map(|job| job.count).collect();
         let blocks: Vec<u64> = jobs.iter().filter(|job| job.keys != 100).map(|job| job.count).collect();
         assert_eq!(totals, [100, 1_000, 10_000, 100_000], "up to ten times the job");
-        assert_eq!(blocks, [100, 1_000, 100_000], "10,000 values a key are among the totals");
+        assert_eq!(blocks, [1_000, 100_000], "10,000 values a key are among the totals");
+    }
+
+    #[test]
+    fn cases_are_from_everywhere_and_small_enough() {
+        let jobs = CASES.jobs(&Job { workers: 2, ..job(100, 1_000_000) }, pace).unwrap();
+        assert_eq!(jobs.len(), CASES_JOBS);
+        assert!(jobs.windows(2).all(|pair| pair[0].keys <= pair[1].keys));
+        let count = |is: &dyn Fn(&Job) -> bool| jobs.iter().filter(|job| is(job)).count();
+        for skew in SKEWS {
+            assert!(count(&|job| job.skew == skew_name(skew)) >= 8, "{skew:?}");
+        }
+        assert!(count(&|job| job.count > 0) >= 10);
+        for halves in [
+            [count(&|job| job.keys < 300), count(&|job| job.keys > 300)],
+            [count(&|job| job.values < 5_000), count(&|job| job.values > 5_000)],
+            [count(&|job| job.output_bytes < 5_000), count(&|job| job.output_bytes > 5_000)],
+            [count(&|job| job.workers < 4), count(&|job| job.workers > 4)],
+        ] {
+            assert!(halves.iter().all(|half| *half >= 10), "{halves:?}");
+        }
+        for job in &jobs {
+            assert!(job.keys * job.output_bytes <= 800_000_000 && job.keys * job.values <= 300_000_000, "{job:?}");
+            assert!((1..=16).contains(&job.workers) && job.output_bytes >= 8 && job.output_bytes.is_multiple_of(8));
+        }
+    }
+
+    #[test]
+    fn points_are_spread_out_over_every_dimension() {
+        // Of 64 random points, each of eight equal parts would have from 3 to 14.
+        for dimension in 0..6 {
+            let mut parts = [0; 8];
+            (0..64).for_each(|number| parts[(8.0 * spread_out(number)[dimension]) as usize] += 1);
+            assert!(parts.iter().all(|part| (5..=11).contains(part)), "{dimension}: {parts:?}");
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::run::job::Job;
 use crate::run::machine::{Activity, Others, Python};
 use crate::run::plan::{Cell, Ended, FORMAT, Kind, Plan, SEQUENTIAL};
 use crate::run::sample::{Cold, Failure, Line, Round, Stage};
-use crate::run::sweep::Sweep;
+use crate::run::sweep::{End, Sweep, Timed};
 use crate::run::{Measured, Run};
 use crate::sampling::ask::{Trouble, ask, judge, with};
 use crate::sampling::hyperfine::{self, export};
@@ -33,9 +33,9 @@ use crate::sampling::progress::{Progress, about};
 use crate::sampling::setup::Alone;
 use crate::sampling::{condition, machine, memory, schedule, survival};
 
-/// Batches per warm process. The first is cold, which leaves two warm samples: more batches in one process would say more
-/// about that process and less about the strategy.
-pub(crate) const REPEAT: u32 = 3;
+/// Batches per warm process, but for sweeps. The first is cold, which leaves two warm samples: more batches in one process would
+/// say more about that process and less about the strategy.
+const REPEAT: u32 = 3;
 
 /// How long a process may take before it counts as hanging: this, and 20 times what `sequential` took for one batch, or
 /// what a program of the notebook took itself. Far beyond what any strategy needs that is worth a row; without a limit one
@@ -212,7 +212,6 @@ fn allocators(plan: &Plan) -> Vec<Allocator> {
 fn plan(request: &Request, programs: &Programs, stamp: String) -> Plan {
     let rows = programs.contenders.iter().map(|contender| contender.row(None));
     let not_measured = programs.not_measured.iter().map(|(contender, why)| contender.row(Some(why.clone())));
-    let at = |at| programs.contenders.iter().map(move |contender| contender.at(at, &request.jobs, REPEAT));
     Plan {
         format: FORMAT,
         stamp,
@@ -220,13 +219,31 @@ fn plan(request: &Request, programs: &Programs, stamp: String) -> Plan {
         sweep: request.sweep.clone(),
         full: request.full,
         rows: rows.chain(not_measured).collect(),
-        cells: (0..request.jobs.len()).flat_map(at).collect(),
+        cells: cells(request, &programs.contenders),
         stop: request.stop,
-        repeat: REPEAT,
+        repeat: timed(request).map_or(REPEAT, Timed::batches),
         shuffle_seed: request.shuffle_seed,
         condition: request.condition,
         ended: None,
     }
+}
+
+/// Each contender at each job, as often as that is timed.
+pub(crate) fn cells(request: &Request, contenders: &[Contender]) -> Vec<Cell> {
+    let timed = timed(request);
+    let batches = timed.map_or(REPEAT, Timed::batches);
+    let cold_rounds = (timed == Some(Timed::FirstBatch)).then_some(0);
+    // Whether equal rows come out equal is judged by cold runs.
+    let takes_part = |contender: &&Contender| cold_rounds.is_none() || contender.kind != Kind::Control;
+    let at = |at| {
+        let cells = contenders.iter().filter(takes_part).map(move |it| it.at(at, &request.jobs, batches));
+        cells.map(move |cell| Cell { cold_rounds, ..cell })
+    };
+    (0..request.jobs.len()).flat_map(at).collect()
+}
+
+fn timed(request: &Request) -> Option<Timed> {
+    request.sweep.as_deref().and_then(Sweep::named).map(|sweep| sweep.timed)
 }
 
 impl Entry {
@@ -459,9 +476,10 @@ impl<'a> Session<'a> {
         costs.sum()
     }
 
-    /// One cold run of each row that is not kept: whatever the passes before have left behind is not in the first round.
+    /// One cold run of each row that is not kept: whatever the passes before have left behind is not in the first round. A sweep has
+    /// so many cells that hardly one of them would come soon enough after the passes.
     fn discard(&mut self) -> Result<()> {
-        if !self.run.rounds.is_empty() {
+        if !self.run.rounds.is_empty() || self.run.plan.sweep.is_some() {
             return Ok(());
         }
         self.progress.restart(self.round_costs(0));
@@ -478,7 +496,7 @@ impl<'a> Session<'a> {
         self.progress.round(&self.round_line(round));
         let began = Instant::now();
         let order = self.order(round);
-        for &index in &order {
+        for &index in order.iter().filter(|&&index| self.cell(index).is_cold_in(round)).collect::<Vec<_>>() {
             self.cold(index, round)?;
         }
         for &index in &order {
@@ -498,7 +516,7 @@ impl<'a> Session<'a> {
 
     fn order(&self, round: u32) -> Vec<usize> {
         let cells = self.run.plan.cells.iter().enumerate();
-        let part: Vec<usize> = cells.filter(|(_, cell)| cell.is_cold_in(round)).map(|(index, _)| index).collect();
+        let part: Vec<usize> = cells.filter(|(_, cell)| cell.is_in(round)).map(|(index, _)| index).collect();
         schedule::order(&part, round, self.run.plan.shuffle_seed)
     }
 
@@ -551,7 +569,7 @@ impl<'a> Session<'a> {
         } else {
             flags.push("--digest".to_owned());
         }
-        let looks = if self.ends_below().is_some() { LOOKS } else { 1 };
+        let looks = if matches!(self.ends(), Some(End::Below(_))) { LOOKS } else { 1 };
         if looks > 1 {
             flags.extend(["--repeat".to_owned(), looks.to_string()]);
         }
@@ -761,28 +779,41 @@ impl<'a> Session<'a> {
         takes_part.then(|| self.entries[index].contender.clone())
     }
 
-    /// The share of the ideal below which a row leaves this sweep, if there is one.
-    fn ends_below(&self) -> Option<f64> {
-        self.run.plan.sweep.as_deref().and_then(Sweep::named)?.ends_below
+    /// When a row leaves this sweep, if it does.
+    fn ends(&self) -> Option<End> {
+        self.run.plan.sweep.as_deref().and_then(Sweep::named)?.ends
     }
 
-    /// Whether the row of this cell was so slow at both jobs before this one that the sweep has nothing to learn from it here.
-    /// One alone may have been disturbed.
+    /// Whether the row of this cell has shown at the jobs before this one that the sweep has nothing to learn from it here.
     fn has_shown_enough(&self, index: usize) -> bool {
-        let Some(least) = self.ends_below() else { return false };
+        let Some(end) = self.ends() else { return false };
         let cell = self.cell(index);
         if cell.row == SEQUENTIAL || self.kind(index) != Kind::Strategy {
             return false;
         }
-        let is_slow = |before: usize| {
+        let fastest = |measured: &Measured| {
+            let took = measured.verified.as_ref()?.report.run_ns.iter().min()?;
+            Some(seconds(*took))
+        };
+        // Nothing if there is no such job, or it has no time.
+        let was_slow = |before: usize| {
             let at = cell.at.checked_sub(before)?;
             let index = self.run.plan.cells.iter().position(|it| it.row == cell.row && it.at == at)?;
-            let fastest = |measured: &Measured| measured.verified.as_ref()?.report.run_ns.iter().min().copied();
-            let ideal = seconds(fastest(self.reference_of(index)?)?) / self.cell(index).job.workers as f64;
-            let is_slow = |took| ideal / seconds(took) < least;
-            Some(self.cell(index).is_left_out() || fastest(&self.run.measured[index]).is_some_and(is_slow))
+            let took = || fastest(&self.run.measured[index]);
+            match end {
+                _ if self.cell(index).is_left_out() => Some(true),
+                End::After(longest) => Some(took()? > longest),
+                End::Below(least) => {
+                    let ideal = fastest(self.reference_of(index)?)? / self.cell(index).job.workers as f64;
+                    Some(took().is_some_and(|took| ideal / took < least))
+                }
+            }
         };
-        [1, 2].into_iter().all(|before| is_slow(before) == Some(true))
+        let looks = match end {
+            End::Below(_) => 1..=2,
+            End::After(_) => 1..=1,
+        };
+        looks.into_iter().all(|before| was_slow(before) == Some(true))
     }
 
     /// Takes a row out of the rest of the run, and says so.

@@ -14,7 +14,7 @@ use crate::process::interrupt::{Interrupt, Interrupted};
 use crate::run::job::Job;
 use crate::run::plan::{Cell, Kind, SEQUENTIAL, Stop};
 use crate::sampling::ask::{ask, with};
-use crate::sampling::engine::{FEW, GUESS_PER_VALUE, REPEAT, SLOW};
+use crate::sampling::engine::{self, FEW, GUESS_PER_VALUE, SLOW};
 use crate::sampling::programs::{self, Request};
 use crate::sampling::progress::about;
 
@@ -52,12 +52,12 @@ impl Preview {
     pub fn of(request: &Request, root: &Path, interrupt: &Interrupt) -> Result<Preview> {
         let contenders = programs::expected(request, root)?;
         let paces = paces(&contenders, &request.jobs, interrupt)?;
-        let time = paces.map(|paces| time(&contenders, &request.jobs, request.stop, request.condition, &paces));
-        let at = |at| contenders.iter().map(move |contender| contender.at(at, &request.jobs, REPEAT));
+        let cells = engine::cells(request, &contenders);
+        let time = paces.map(|paces| time(&contenders, &cells, request, &paces));
         Ok(Preview {
             rows: contenders.iter().map(|contender| contender.name.clone()).collect(),
             jobs: request.jobs.clone(),
-            cells: (0..request.jobs.len()).flat_map(at).collect(),
+            cells,
             stop: request.stop,
             time,
         })
@@ -82,11 +82,13 @@ impl fmt::Display for Preview {
         }
         let count = |timed: fn(&Cell, u32) -> bool| self.cells.iter().filter(|cell| timed(cell, 1)).count();
         let (cold, warm) = (count(Cell::is_cold_in), count(Cell::is_warm_in));
+        let batches = match self.cells.first().map_or(1, |cell| cell.batches) {
+            1 => "one batch".to_owned(),
+            batches => format!("{batches} batches"),
+        };
         // Never one alone: `sequential` is there twice.
-        write!(
-            f,
-            "each round: {cold} cold processes of one batch and {warm} warm ones of {REPEAT}, in shuffled order; "
-        )?;
+        let cold = if cold == 0 { String::new() } else { format!("{cold} cold processes of one batch and ") };
+        write!(f, "each round: {cold}{warm} warm ones of {batches}, in shuffled order; ")?;
         writeln!(f, "the first command is")?;
         writeln!(f, "  {}", self.cells.first().map_or("", |cell| &cell.command))?;
         let Stop { rounds, within, budget, .. } = self.stop;
@@ -195,36 +197,37 @@ fn asleep(job: &Job) -> f64 {
 
 /// What all passes take, if every row takes what `sequential` does, but sleeps with all its workers, and a program of the
 /// notebook what it is thought to. It is what the run itself thinks until rows have shown what they take.
-fn time(contenders: &[Contender], jobs: &[Job], stop: Stop, condition: bool, paces: &BTreeMap<String, Pace>) -> Time {
+fn time(contenders: &[Contender], cells: &[Cell], request: &Request, paces: &BTreeMap<String, Pace>) -> Time {
+    let is_sweep = request.sweep.is_some();
     let mut time = Time { before: 0.0, round: 0.0 };
-    for (at, job) in jobs.iter().enumerate() {
+    for cell in cells {
+        let job = &cell.job;
+        let Some(contender) = contenders.iter().find(|contender| contender.name == cell.row) else { continue };
         let Pace { plain, digested } = paces.get(&job.workload).copied().unwrap_or(Pace { plain: 0.0, digested: 0.0 });
         let asleep = asleep(job) / job.workers.max(1) as f64;
         let of = |seconds: f64| asleep + seconds * products(job) as f64;
         let (plain, digested) = (of(plain), of(digested));
-        let blocking = job.blocking();
-        let in_flight = blocking.keys as f64 * blocking.count as f64 / 1e6 / blocking.workers.max(1) as f64;
-        for contender in contenders {
-            // What is touched before a process takes about as long as a batch of `sequential`.
-            let touch = if condition { plain } else { 0.0 };
-            let guess = of(GUESS_PER_VALUE);
-            if contender.kind == Kind::Notebook && guess > SLOW.as_secs_f64() {
-                let warm = 2.0 * f64::from(FEW) / f64::from(stopping::least_rounds(stop).max(FEW));
-                time.round += guess + touch + warm * (guess + touch);
-                time.before += 2.0 * guess;
-                continue;
-            }
-            let (plain, digested) = if contender.kind == Kind::Notebook { (guess, guess) } else { (plain, digested) };
-            let cell = contender.at(at, jobs, REPEAT);
-            let warm = if cell.is_warm_in(1) { digested * f64::from(cell.batches) + touch } else { 0.0 };
-            time.round += plain + touch + warm;
+        // What is touched before a process takes about as long as a batch of `sequential`.
+        let touch = if request.condition { plain } else { 0.0 };
+        let guess = of(GUESS_PER_VALUE);
+        if contender.kind == Kind::Notebook && guess > SLOW.as_secs_f64() {
+            let warm = 2.0 * f64::from(FEW) / f64::from(stopping::least_rounds(request.stop).max(FEW));
+            time.round += guess + touch + warm * (guess + touch);
+            time.before += 2.0 * guess;
+            continue;
+        }
+        let (plain, digested) = if contender.kind == Kind::Notebook { (guess, guess) } else { (plain, digested) };
+        time.round += if cell.is_cold_in(1) { plain + touch } else { 0.0 };
+        time.round += if cell.is_warm_in(1) { digested * f64::from(cell.batches) + touch } else { 0.0 };
+        if contender.kind != Kind::Control {
+            time.before += 2.0 * digested;
+        }
+        if !is_sweep {
             time.before += plain + touch;
-            if contender.kind != Kind::Control {
-                time.before += 2.0 * digested;
-            }
-            if contender.kind == Kind::Strategy && at == 0 {
-                time.before += in_flight;
-            }
+        }
+        if contender.kind == Kind::Strategy && !is_sweep {
+            let blocking = job.blocking();
+            time.before += blocking.keys as f64 * blocking.count as f64 / 1e6 / blocking.workers.max(1) as f64;
         }
     }
     time
@@ -244,10 +247,28 @@ mod tests {
         Stop { rounds, least: None, within: 0.07, budget: 900.0 }
     }
 
+    fn request(jobs: Vec<Job>) -> Request {
+        Request {
+            only: Vec::new(),
+            allocators: Vec::new(),
+            sweep: None,
+            full: false,
+            name: None,
+            python: None,
+            jobs,
+            stop: stop(None),
+            shuffle_seed: 1,
+            condition: false,
+            bin_dir: None,
+            results: "results".into(),
+            command: String::new(),
+        }
+    }
+
     fn preview(stop: Stop, time: Result<Time, String>) -> Preview {
         let jobs = vec![job("fill", 10, 100)];
         let contender = Contender::program(Path::new("/w/target/release/sequential"), "target/release/sequential");
-        let cells = vec![contender.at(0, &jobs, REPEAT), contender.control().at(0, &jobs, REPEAT)];
+        let cells = vec![contender.at(0, &jobs, 3), contender.control().at(0, &jobs, 3)];
         Preview { rows: vec!["sequential".into(), "sequential.control".into()], jobs, cells, stop, time }
     }
 
@@ -268,7 +289,7 @@ mod tests {
 2 rows: sequential, sequential.control
 1 job:
   --workload fill --keys 10 --count 100 --skew uniform --rng xoshiro --seed 42 --workers 2
-each round: 2 cold processes of one batch and 2 warm ones of 3, in shuffled order; the first command is
+each round: 2 cold processes of one batch and 2 warm ones of 3 batches, in shuffled order; the first command is
   target/release/sequential --workload fill --keys 10 --count 100 --skew uniform --rng xoshiro --seed 42 --workers 2
 10 rounds at least, until every ratio is known within 7 %; none begins after about 15 min
 time: about 4 min to about 16 min, about 20 s a round, if every row takes what sequential does
@@ -293,7 +314,9 @@ time: about 4 min to about 16 min, about 20 s a round, if every row takes what s
         assert_eq!((products(&wait), asleep(&wait)), (100_000, 2.0));
         let paces = BTreeMap::from([("wait".to_owned(), Pace { plain: 1e-5, digested: 2e-5 })]);
         // A second asleep on each of two workers, and one or two awake: cold 2 s, warm 3 × 3 s.
-        let time = time(&[sequential], &[wait], stop(None), false, &paces);
+        let request = request(vec![wait]);
+        let contenders = [sequential];
+        let time = time(&contenders, &engine::cells(&request, &contenders), &request, &paces);
         assert_eq!(time.round, 11.0);
         // Its digest, its memory and keys in flight, and the round that is discarded.
         assert_eq!(time.before, 3.0 + 3.0 + 1.0 + 2.0);
@@ -304,7 +327,10 @@ time: about 4 min to about 16 min, about 20 s a round, if every row takes what s
         let program = Contender::notebook(Path::new("/w"), "python", "bench/notebook/python-sequential.py");
         let paces = BTreeMap::from([("fill".to_owned(), Pace { plain: 0.0, digested: 0.0 })]);
         let programs = [program];
-        let round = |count| time(&programs, &[job("fill", 100, count)], stop(None), false, &paces).round;
+        let round = |count| {
+            let request = request(vec![job("fill", 100, count)]);
+            time(&programs, &engine::cells(&request, &programs), &request, &paces).round
+        };
         // 10 s cold in each of ten rounds, and 20 s warm in three of them; 1 s is not slow.
         assert!((round(1_000_000) - 16.0).abs() < 1e-6 && (round(100_000) - 4.0).abs() < 1e-6);
     }

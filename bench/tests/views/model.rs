@@ -76,6 +76,7 @@ pub(crate) fn run(sweep: Option<&str>, jobs: &[Job], models: &[Model<'_>], round
             job: job.clone(),
             command: model.name.into(),
             rounds: None,
+            cold_rounds: None,
             warm_rounds: None,
             batches: 3,
         })
