@@ -7,6 +7,7 @@ use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
 use crate::advice::case::{Demand, unequal};
 use crate::advice::model::{Band, FORMAT, Model, Ranges, Strategy, interpolated};
+use crate::advice::observed::NEEDED;
 use crate::advice::schedule::Schedule;
 use crate::advice::traits::Traits;
 use crate::run::Run;
@@ -16,6 +17,7 @@ use crate::run::job::Job;
 use crate::run::machine::Machine;
 use crate::run::plan::{Cell, Ended, Kind, Plan, Row, Stop};
 use crate::run::sample::{Line, Survival};
+use crate::run::sweep::Sweep;
 
 /// Rounds of each cell.
 const ROUNDS: u32 = 5;
@@ -63,22 +65,22 @@ pub(crate) fn truth() -> Model {
         cpus: 2.0,
         workers: 2,
         memory_bytes: Some(8 << 30),
-        sums: vec![(1.0, 6.1e-8), (1e3, 1e-6), (4.2e6, 4e-3)],
+        sums: vec![(1.0, 6.1e-8), (1e3, 1e-6), (5e7, 5e-2)],
         overslept: 6e-5,
         measured: Ranges {
-            keys: (23, 1 << 17),
-            grain: (6.1e-8, 4e-3),
+            keys: (2, 1 << 17),
+            grain: (6.1e-8, 5e-2),
             output_bytes: (8, 80_000_000),
             workers: (1, 16),
             blocking: 0.9,
-            asleep: Some(3e-4),
+            asleep: Some(1e-5),
             skews: harness::SKEWS.map(|skew| harness::skew_name(skew).to_owned()).into(),
         },
         strategies: strategies.map(|(name, strategy)| (name.to_owned(), strategy)).into(),
     }
 }
 
-/// The jobs of the headline and of each sweep, as a small machine has them.
+/// The jobs of the headline and of each sweep.
 fn jobs(model: &Model) -> Vec<(Option<&'static str>, Vec<Job>)> {
     let job = |workload: &str, keys, count, workers| Job {
         workload: workload.to_owned(),
@@ -92,29 +94,15 @@ fn jobs(model: &Model) -> Vec<(Option<&'static str>, Vec<Job>)> {
         output_bytes: 8,
         neighbour: false,
     };
-    let workers = [1, 2, 3, 4, 6, 8];
-    let grain = (0..=22).rev().map(|power| job("sum", (100_000_000 >> power).min(1 << 17), 1 << power, 2));
-    let scaling = workers.map(|workers| job("sum", 100, 1_000_000, workers)).into_iter();
-    let scaling = scaling.chain(workers.map(|workers| job("fill", 100, 100_000, workers)));
-    let skews = model.measured.skews.iter();
-    let skew = skews.map(|skew| Job { skew: skew.clone(), ..job("sum", 100, 200_000, 2) });
-    let size = [100, 1_000, 10_000, 100_000, 1_000_000].map(|count| job("fill", 100, count, 2)).into_iter();
-    let size = size
-        .chain([(100_000, 1_000), (10_000, 10_000), (10, 10_000_000)].map(|(keys, count)| job("fill", keys, count, 2)));
-    let blocking = [0.0, 0.3, 0.6, 0.9].into_iter().flat_map(|share: f64| {
-        [2, 4, 16].map(|workers| Job {
-            values: ((1.0 - share) * 1e6) as u64,
-            ..job("wait", 50, (share * 1e3).round() as u64, workers)
-        })
+    let headline = job("fill", 100, 1_000_000, model.workers);
+    let sweeps = NEEDED.map(|name| {
+        let sweep = Sweep::named(name).unwrap();
+        // Without outputs of 8 GB, whatever memory this machine has.
+        let jobs =
+            sweep.jobs(&headline, || 1e-9).unwrap().into_iter().filter(|job| job.count < 10_000_000 || job.keys <= 10);
+        (Some(name), jobs.collect())
     });
-    vec![
-        (None, vec![job("fill", 100, 1_000_000, 2)]),
-        (Some("grain"), grain.collect()),
-        (Some("scaling"), scaling.collect()),
-        (Some("skew"), skew.collect()),
-        (Some("size"), size.collect()),
-        (Some("blocking"), blocking.collect()),
-    ]
+    std::iter::once((None, vec![headline])).chain(sweeps).collect()
 }
 
 /// What a run measures where `model` is the truth, but for noise of about this share.

@@ -114,7 +114,8 @@ const SCALING: Sweep = Sweep {
             let job = Job { workload: workload.to_owned(), count, ..job.clone() };
             workers.iter().map(|workers| Job { workers: *workers, ..job.clone() }).collect::<Vec<_>>()
         };
-        Ok([of("sum", job.count), of("fill", job.count.div_ceil(10))].concat())
+        // Half of the job is enough to tell how it is shared out.
+        Ok([of("sum", job.count.div_ceil(2)), of("fill", job.count.div_ceil(10))].concat())
     },
     ends: None,
     timed: Timed::Both,
@@ -225,9 +226,11 @@ const CASES: Sweep = Sweep {
     allocators: SYSTEM,
     jobs: |job, _| {
         equal_keys(job)?;
-        let memory = CASES_BYTES.min(harness::available_memory() as f64 / 5.0);
-        let points = (0..).map(spread_out);
-        let mut jobs: Vec<Job> = points.filter_map(|point| case(job, point, memory)).take(CASES_JOBS).collect();
+        let total = (job.keys * job.count).max(CASES_LEAST) as f64;
+        // Twice the job, or half of its outputs.
+        let (values, bytes) = (2.0 * total, (4.0 * total).min(harness::available_memory() as f64 / 5.0));
+        let cases = (0..).filter_map(|number| case(job, spread_out(number), values, bytes));
+        let mut jobs: Vec<Job> = cases.take(CASES_JOBS).collect();
         jobs.sort_by_key(|job| job.keys);
         Ok(jobs)
     },
@@ -243,15 +246,17 @@ const CASES: Sweep = Sweep {
 /// So many that each third of six ranges is met a dozen times.
 const CASES_JOBS: usize = 48;
 
-/// Bounds the work of all keys, in values.
-const CASES_VALUES: f64 = 3e8;
-
-/// Bounds all outputs, in bytes.
-const CASES_BYTES: f64 = 8e8;
+/// Of a job with fewer values than this, the cases are as large as of one with so many: else none of them would be asleep.
+const CASES_LEAST: u64 = 500_000;
 
 /// A job from a point of the unit cube of six dimensions: keys, values, bytes, skew, sleep and workers. Sizes are as likely to be
-/// between 1 and 2 as between 1,000 and 2,000. Nothing if it would be too large.
-fn case(job: &Job, [keys, values, bytes, skew, asleep, workers]: [f64; 6], memory: f64) -> Option<Job> {
+/// between 1 and 2 as between 1,000 and 2,000. Nothing if all its keys would compute more than so many values, or give more bytes.
+fn case(
+    job: &Job,
+    [keys, values, bytes, skew, asleep, workers]: [f64; 6],
+    most_values: f64,
+    most_bytes: f64,
+) -> Option<Job> {
     let between = |share: f64, least: f64, most: f64| (least.ln() + share * (most / least).ln()).exp();
     let keys = between(keys, 2.0, GRAIN_MOST_KEYS as f64).round();
     // One in three sleeps, and for long enough that it is no shorter than what a sleep takes too long.
@@ -265,7 +270,7 @@ fn case(job: &Job, [keys, values, bytes, skew, asleep, workers]: [f64; 6], memor
     let skew = SKEWS[(skew * SKEWS.len() as f64) as usize];
     let workers = between(workers, 1.0, 8.0 * job.workers as f64).round() as usize;
     // What a key costs beside its values counts too.
-    let is_small = keys * (values + slept * 1e3 + 100.0) <= CASES_VALUES && keys * bytes <= memory;
+    let is_small = keys * (values + slept * 1e3 + 100.0) <= most_values && keys * bytes <= most_bytes;
     is_small.then(|| Job {
         workload: "wait".to_owned(),
         keys: keys as u64,
@@ -455,6 +460,9 @@ mod tests {
         let jobs = CASES.jobs(&Job { workers: 2, ..job(100, 1_000_000) }, pace).unwrap();
         assert_eq!(jobs.len(), CASES_JOBS);
         assert!(jobs.windows(2).all(|pair| pair[0].keys <= pair[1].keys));
+        let small = CASES.jobs(&job(10, 1_000), pace).unwrap();
+        assert!(small.len() == CASES_JOBS && small.iter().any(|job| job.count > 0), "small jobs have small cases");
+        assert!(small.iter().all(|job| job.keys * (job.values + job.output_bytes) < 3_100_000));
         let count = |is: &dyn Fn(&Job) -> bool| jobs.iter().filter(|job| is(job)).count();
         for skew in SKEWS {
             assert!(count(&|job| job.skew == skew_name(skew)) >= 8, "{skew:?}");
@@ -469,7 +477,7 @@ mod tests {
             assert!(halves.iter().all(|half| *half >= 10), "{halves:?}");
         }
         for job in &jobs {
-            assert!(job.keys * job.output_bytes <= 800_000_000 && job.keys * job.values <= 300_000_000, "{job:?}");
+            assert!(job.keys * job.output_bytes <= 400_000_000 && job.keys * job.values <= 200_000_000, "{job:?}");
             assert!((1..=16).contains(&job.workers) && job.output_bytes >= 8 && job.output_bytes.is_multiple_of(8));
         }
     }

@@ -62,7 +62,7 @@ const SLOW_OF_A_FULL_RUN: Duration = Duration::from_millis(500);
 const SLOW_OF_A_SWEEP: Duration = Duration::from_secs(1);
 
 /// Batches by which a row shows, before it is timed, whether it takes part at the next job of a sweep: the fastest counts.
-const LOOKS: u32 = 3;
+const LOOKS: u32 = 2;
 
 /// Bytes of outputs below which a sweep does not look at memory.
 const SMALL: u64 = 16_000_000;
@@ -371,11 +371,14 @@ impl<'a> Session<'a> {
                 self.survive(index)?;
             }
         }
-        // What hardly holds any memory needs none made ready, and a sweep shows it only where it asks for it.
-        let watched = |index: &usize| !is_sweep || self.size(self.cell(*index)).is_none_or(|size| size >= SMALL);
-        let watched: Vec<usize> = programs.into_iter().filter(watched).collect();
-        self.progress.restart(watched.iter().map(|&index| self.memory_costs(index)).sum());
-        self.progress.stage("watching memory");
+        // What hardly holds any memory needs none made ready; others may have been looked at by now.
+        let is_open =
+            |index: &usize| self.run.measured[*index].footprint.is_none() && (!is_sweep || !self.is_small(*index));
+        let watched: Vec<usize> = programs.into_iter().filter(is_open).collect();
+        if !watched.is_empty() {
+            self.progress.restart(watched.iter().map(|&index| self.memory_costs(index)).sum());
+            self.progress.stage("watching memory");
+        }
         for &index in &watched {
             self.watch(index)?;
         }
@@ -574,8 +577,21 @@ impl<'a> Session<'a> {
             flags.extend(["--repeat".to_owned(), looks.to_string()]);
         }
         let began = Instant::now();
-        let limit = Some(self.entries[index].limit);
-        let answer = match ask(&contender, &flags, reference.as_ref(), limit, self.interrupt)? {
+        let limit = self.entries[index].limit;
+        // Where a run takes long, or there are many, its memory is looked at meanwhile, and not in another run.
+        let is_looked_at = match self.run.plan.sweep {
+            Some(_) => !self.is_small(index),
+            None => contender.kind == Kind::Notebook,
+        };
+        let mut peak = None;
+        let asked = if is_looked_at {
+            let (asked, seen) = self.ask_and_look(&contender, &flags, reference.as_ref(), expected, limit)?;
+            peak = Some(seen);
+            asked
+        } else {
+            ask(&contender, &flags, reference.as_ref(), Some(limit), self.interrupt)?
+        };
+        let answer = match asked {
             Ok(answer) => answer,
             Err(trouble) => return self.fail(index, trouble.at(Stage::Verify, None)),
         };
@@ -604,15 +620,24 @@ impl<'a> Session<'a> {
             python.interpreter.packages.extend(interpreter.packages);
             self.folder.write_machine(&self.run.machine)?;
         }
-        match self.run.measured[index].verified {
-            Some(_) => Ok(()),
-            None => self.keep(Line::Verified { cell: cell.name, answer }),
+        if !is_open {
+            return Ok(());
         }
+        let output_bytes = answer.report.output_bytes;
+        self.keep(Line::Verified { cell: cell.name.clone(), answer })?;
+        let Some(peak) = peak else { return Ok(()) };
+        let footprint = Footprint { peak: peak.seen(), output_bytes, keys_in_flight: None };
+        self.keep(Line::Footprint { cell: cell.name, footprint })
     }
 
     /// The size of the outputs of a cell's job, whatever its own number of workers.
     fn size(&self, cell: &Cell) -> Option<u64> {
         self.sizes.get(&flags_of(&self.run.plan.cell(SEQUENTIAL, cell.at)?.job)).copied()
+    }
+
+    /// Whether the outputs of a cell hardly need any memory.
+    fn is_small(&self, index: usize) -> bool {
+        self.size(self.cell(index)).is_some_and(|size| size < SMALL)
     }
 
     /// What becomes of the other keys when one fails. Programs of the notebook have no flag for it.
@@ -644,13 +669,10 @@ impl<'a> Session<'a> {
         if !is_limit {
             flags.push("--digest".to_owned());
         }
-        let mut peak = Peak::default();
         let began = Instant::now();
-        let output = Running::start(contender.command(&flags)).map_err(RunError::Io).and_then(|running| {
-            running.watch(limit, self.interrupt, memory::interval(batch), |pid| memory::sample(&mut peak, pid))
-        });
         let reference = if is_limit { None } else { self.references.get(&flags_of(&cell.job)) };
-        let answer = match judge(&contender, output, reference)? {
+        let (asked, peak) = self.ask_and_look(&contender, &flags, reference, batch, limit)?;
+        let answer = match asked {
             Ok(answer) => answer,
             Err(trouble) => return self.fail(index, trouble.at(Stage::Memory, None)),
         };
@@ -666,6 +688,22 @@ impl<'a> Session<'a> {
         let output_bytes = answer.report.output_bytes;
         let footprint = Footprint { peak: peak.seen(), output_bytes, keys_in_flight };
         self.keep(Line::Footprint { cell: cell.name, footprint })
+    }
+
+    /// As [`ask`], of a process that is expected to take `batch`, with what it held meanwhile.
+    fn ask_and_look(
+        &self,
+        contender: &Contender,
+        flags: &[String],
+        reference: Option<&Reference>,
+        batch: Duration,
+        limit: Duration,
+    ) -> Result<(Result<Answer, Trouble>, Peak), Interrupted> {
+        let mut peak = Peak::default();
+        let output = Running::start(contender.command(flags)).map_err(RunError::Io).and_then(|running| {
+            running.watch(limit, self.interrupt, memory::interval(batch), |pid| memory::sample(&mut peak, pid))
+        });
+        Ok((judge(contender, output, reference)?, peak))
     }
 
     /// How many of the keys that only sleep. A row that cannot wait has no such number; its job is another one.
@@ -781,7 +819,12 @@ impl<'a> Session<'a> {
 
     /// When a row leaves this sweep, if it does.
     fn ends(&self) -> Option<End> {
-        self.run.plan.sweep.as_deref().and_then(Sweep::named)?.ends
+        self.sweep()?.ends
+    }
+
+    /// The sweep that this run is of, if there are several jobs.
+    fn sweep(&self) -> Option<&'static Sweep> {
+        self.run.plan.sweep.as_deref().and_then(Sweep::named)
     }
 
     /// Whether the row of this cell has shown at the jobs before this one that the sweep has nothing to learn from it here.

@@ -182,7 +182,7 @@ fn a_plan_of_a_sweep_has_every_row_at_every_job() {
     for skew in ["uniform", "zipf", "one-huge", "one-huge-last"] {
         assert_eq!(told.matches(&format!("--skew {skew} ")).count(), if skew == "uniform" { 2 } else { 1 }, "{told}");
     }
-    assert!(told.contains("each round: 12 cold processes of one batch and 8 warm ones of 3"), "{told}");
+    assert!(told.contains("each round: 12 cold processes of one batch and 8 warm ones of 2 batches"), "{told}");
     assert!(told.contains("\n4 rounds\n"), "{told}");
     assert!(!tree.path("results").exists());
 }

@@ -21,14 +21,16 @@ fn every_sweep_is_a_run_below_it_and_one_that_is_missing_is_measured_again() {
     let full = Full::read(&dir).unwrap();
     assert!(full.run.plan.full && full.run.plan.sweep.is_none());
     let names: Vec<&str> = full.sweeps.iter().filter_map(|run| run.plan.sweep.as_deref()).collect();
-    assert_eq!(names, ["grain", "scaling", "skew", "size", "blocking", "interference"]);
+    assert_eq!(names, ["grain", "scaling", "skew", "size", "blocking", "interference", "cases"]);
     assert!(SWEEPS.iter().all(|sweep| sweep.is_of_full == names.contains(&sweep.name)));
     for sweep in &full.sweeps {
         assert_eq!(sweep.plan.ended, Some(Ended::Complete));
         assert_eq!(sweep.plan.stop, full.run.plan.stop);
         assert!(sweep.plan.jobs().count() > 1 && !sweep.plan.full);
         for (cell, measured) in sweep.plan.cells.iter().zip(&sweep.measured) {
-            assert_eq!((measured.cold.len(), measured.failure.clone()), (1, None), "{}", cell.name);
+            let cold = usize::from(sweep.plan.sweep.as_deref() != Some("cases"));
+            assert_eq!((measured.cold.len(), measured.failure.clone()), (cold, None), "{}", cell.name);
+            assert_eq!(measured.warm.len(), usize::from(cell.is_warm_in(1)), "{}", cell.name);
         }
         assert!(sweep.survival.is_empty(), "what survives is the same at every job");
         assert!(dir.join(sweep.plan.sweep.as_ref().unwrap()).join("README.md").is_file());

@@ -33,7 +33,7 @@ Examples:
   scripts/compare.sh --allocator system,mimalloc      each strategy with mimalloc too
   scripts/compare.sh sweep allocators                 three allocators at blocks of 8 kB to 80 MB
   scripts/compare.sh sweep skew                       equal keys, and keys of which one holds half of all values
-  scripts/compare.sh --full --python                  this run and six sweeps (all but allocators), in under an hour
+  scripts/compare.sh --full --python                  this run and seven sweeps (all but allocators), in forty minutes
   scripts/compare.sh --quick --plan                   what that would measure, and for about how long
   scripts/compare.sh list                             the strategies, each in a line
   scripts/compare.sh --publish                        a run to be committed: results/STAMP, and in the index
