@@ -246,6 +246,9 @@ const CASES: Sweep = Sweep {
 /// So many that each third of six ranges is met a dozen times.
 const CASES_JOBS: usize = 48;
 
+/// As many as may have a thread each; what many more keys cost, the sweep over the grain shows.
+const CASES_MOST_KEYS: f64 = 8_000.0;
+
 /// Of a job with fewer values than this, the cases are as large as of one with so many: else none of them would be asleep.
 const CASES_LEAST: u64 = 500_000;
 
@@ -258,7 +261,7 @@ fn case(
     most_bytes: f64,
 ) -> Option<Job> {
     let between = |share: f64, least: f64, most: f64| (least.ln() + share * (most / least).ln()).exp();
-    let keys = between(keys, 2.0, GRAIN_MOST_KEYS as f64).round();
+    let keys = between(keys, 2.0, CASES_MOST_KEYS).round();
     // One in three sleeps, and for long enough that it is no shorter than what a sleep takes too long.
     let share = (3.0 * asleep).fract() * 0.9;
     let is_asleep = asleep < 1.0 / 3.0;
