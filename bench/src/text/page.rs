@@ -148,6 +148,7 @@ fn sweep_section(run: &Run) -> String {
     }
     // A view is of the system's allocator alone.
     let others = if run.plan.has_allocators() { of_each_job() } else { String::new() };
+    let list = if views::describes_jobs(&view, run.plan.jobs().count()) { String::new() } else { list };
     format!("{tables}{}{others}{list}", views::how_to_read(&view))
 }
 
