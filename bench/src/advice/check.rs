@@ -20,7 +20,7 @@ use crate::numbers::random::below;
 use crate::numbers::stats::{Interval, median};
 use crate::process::interrupt::{Interrupt, Interrupted};
 use crate::process::tell;
-use crate::run::answer::{Answer, Reference, seconds};
+use crate::run::answer::Reference;
 use crate::run::folder::{FileError, write_whole};
 use crate::run::job::Job;
 use crate::run::plan::SEQUENTIAL;
@@ -397,7 +397,7 @@ fn measured(
         for (_, contender, _, times) in &mut entries {
             condition::touch((1.5 * (job.keys * job.output_bytes) as f64) as u64 + (8 << 20), interrupt)?;
             if let Ok(answer) = ask(contender, &flags, None, Some(PATIENCE), interrupt)? {
-                times.extend(first_batch(&answer));
+                times.extend(answer.first_batch_seconds());
             }
         }
     }
@@ -413,10 +413,6 @@ fn measured(
             measured,
         })
         .collect())
-}
-
-fn first_batch(answer: &Answer) -> Option<f64> {
-    Some(seconds(answer.report.start_ns) + seconds(*answer.report.run_ns.first()?))
 }
 
 #[cfg(test)]

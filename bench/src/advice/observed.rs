@@ -8,7 +8,7 @@ use kernel::Skew;
 use crate::advice::case::{Demand, unequal};
 use crate::advice::model::{Ranges, interpolated};
 use crate::numbers::stats::median;
-use crate::run::answer::seconds;
+use crate::run::answer::Answer;
 use crate::run::full::Full;
 use crate::run::job::Job;
 use crate::run::plan::{Cell, Row, SEQUENTIAL};
@@ -102,11 +102,7 @@ fn timed(run: &Run) -> impl Iterator<Item = (&Cell, &Measured)> {
 
 /// Seconds from `start` to the end of the first batch: the median of the processes.
 fn first_batch(measured: &Measured) -> Option<f64> {
-    let times = measured
-        .warm
-        .values()
-        .filter_map(|answer| Some(seconds(answer.report.start_ns) + seconds(*answer.report.run_ns.first()?)));
-    median(times).filter(|time| *time > 0.0)
+    median(measured.warm.values().filter_map(Answer::first_batch_seconds)).filter(|time| *time > 0.0)
 }
 
 /// Seconds of a batch of a process that has had one: the median of them all.

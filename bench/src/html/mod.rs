@@ -15,7 +15,7 @@ use crate::picture;
 use crate::run::Run;
 use crate::run::folder::{FileError, MACHINE, PLAN, SAMPLES};
 use crate::run::full;
-use crate::run::plan::SEQUENTIAL;
+use crate::run::plan::{Row, SEQUENTIAL};
 use crate::text::{number, page, title};
 
 mod document;
@@ -142,8 +142,13 @@ fn headline(run: &Run) -> String {
         return "Nothing was timed.".to_owned();
     }
     if run.plan.has_several_jobs() {
-        let (rows, jobs) = (run.plan.rows.len(), run.plan.jobs().count());
-        return format!("A sweep: {rows} rows at {jobs} jobs. Each table has a column for each job.");
+        let has_cell = |row: &&Row| run.plan.cells.iter().any(|cell| cell.row == row.name);
+        let (rows, jobs) = (run.plan.rows.iter().filter(has_cell).count(), run.plan.jobs().count());
+        let table = match run.plan.sweep.as_deref() {
+            Some("cases") => "The table has a row for each job.",
+            _ => "Each table has a column for each job.",
+        };
+        return format!("A sweep: {rows} rows at {jobs} jobs. {table}");
     }
     let standings = Standings::of(run);
     let mut strategies = standings.rows.iter().filter(|row| row.is_among_strategies);

@@ -156,6 +156,12 @@ pub fn warm(measured: &Measured) -> ByRound {
     by_round.collect()
 }
 
+/// Times of first batches by round: from the start of a process's strategy to the end of its first batch.
+pub fn first_batch(measured: &Measured) -> ByRound {
+    let by_round = measured.warm.iter().filter_map(|(round, answer)| Some((*round, answer.first_batch_seconds()?)));
+    by_round.collect()
+}
+
 /// The cells that can be ranked, with their figures.
 fn figures(run: &Run) -> Vec<Figures<'_>> {
     let figures = run.whole().filter_map(|(cell, measured)| {

@@ -133,6 +133,12 @@ impl Answer {
         seconds(start_ns + first(run_ns) + first(drop_ns) + stop_ns)
     }
 
+    /// Seconds from the start to the end of the first batch, if there was one.
+    pub fn first_batch_seconds(&self) -> Option<f64> {
+        let Report { start_ns, run_ns, .. } = &self.report;
+        run_ns.first().map(|first| seconds(start_ns + first))
+    }
+
     /// Seconds of the second and later batches.
     pub fn warm_seconds(&self) -> impl Iterator<Item = f64> + '_ {
         self.report.run_ns.iter().skip(1).copied().map(seconds)
@@ -157,6 +163,7 @@ mod tests {
         let answer = Answer::read(GOOD.as_bytes()).unwrap();
         assert_eq!(answer.warm_seconds().collect::<Vec<_>>(), [3e-9, 4e-9]);
         assert_eq!(answer.cold_seconds(), 8e-9);
+        assert_eq!(answer.first_batch_seconds(), Some(6e-9));
         assert_eq!(answer.agree(None).unwrap(), "ab");
         let reference = |digest: &str| Reference { name: "sequential".into(), digest: digest.into() };
         assert_eq!(answer.agree(Some(&reference("ab"))).unwrap(), "ab");

@@ -33,7 +33,7 @@ pub struct Job {
 }
 
 /// What a key of `wait` gives by default: its index.
-const INDEX_BYTES: u64 = 8;
+pub const INDEX_BYTES: u64 = 8;
 
 fn is_zero(values: &u64) -> bool {
     *values == 0

@@ -182,6 +182,11 @@ impl Plan {
         self.jobs().nth(1).is_some()
     }
 
+    /// Whether whole processes are timed from outside; otherwise what counts is the first batch of each process.
+    pub fn has_cold_runs(&self) -> bool {
+        self.cells.is_empty() || self.cells.iter().any(|cell| cell.cold_rounds != Some(0))
+    }
+
     /// The cell of a row at one of the jobs.
     pub fn cell(&self, row: &str, at: usize) -> Option<&Cell> {
         self.cells.iter().find(|cell| cell.row == row && cell.at == at)

@@ -27,7 +27,7 @@ fn objection(control: Control) -> Option<String> {
 pub fn against_publishing(run: &Run) -> Vec<String> {
     let control = Control::of(run);
     let mut reasons: Vec<String> = control.and_then(objection).into_iter().collect();
-    if control.is_none_or(|control| control.ratio.interval.is_none()) {
+    if run.plan.has_cold_runs() && control.is_none_or(|control| control.ratio.interval.is_none()) {
         reasons.push("whether equal rows come out equal is not known".to_owned());
     }
     if run.plan.ended != Some(Ended::Complete) {
@@ -48,12 +48,14 @@ fn losses(run: &Run) -> Vec<String> {
     if run.dropped > 0 {
         losses.push(format!("{} of the lines of samples.jsonl could not be read", run.dropped));
     }
+    let is_cold = run.plan.has_cold_runs();
     for (cell, measured) in run.plan.cells.iter().zip(&run.measured) {
-        let planned = run.rounds.keys().filter(|round| cell.is_cold_in(**round)).count();
-        if measured.failure.is_none() && measured.cold.len() < planned {
-            let had = measured.cold.len();
-            losses
-                .push(format!("of {planned} cold runs of {}, {had} were recorded: its median is of those", cell.name));
+        let is_in = |round: &u32| if is_cold { cell.is_cold_in(*round) } else { cell.is_warm_in(*round) };
+        let planned = run.rounds.keys().copied().filter(is_in).count();
+        let (had, what) =
+            if is_cold { (measured.cold.len(), "cold runs") } else { (measured.warm.len(), "first batches") };
+        if measured.failure.is_none() && had < planned {
+            losses.push(format!("of {planned} {what} of {}, {had} were recorded: its median is of those", cell.name));
         }
     }
     losses
@@ -70,7 +72,7 @@ fn others(run: &Run) -> Vec<String> {
         }
         None => doubts.push(format!("this run has not ended, with {complete}{planned} rounds complete")),
     }
-    if complete > 0 && complete < RUNS_FOR_AN_INTERVAL {
+    if run.plan.has_cold_runs() && complete > 0 && complete < RUNS_FOR_AN_INTERVAL {
         doubts.push(format!("fewer than {RUNS_FOR_AN_INTERVAL} rounds: no intervals, and no ranks"));
     }
     doubts.extend(losses(run));

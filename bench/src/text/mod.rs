@@ -4,6 +4,7 @@ pub mod difference;
 pub mod doubts;
 pub mod guide;
 pub mod index;
+pub mod jobs;
 pub mod number;
 pub mod page;
 pub mod porting;
@@ -18,7 +19,7 @@ use std::fmt::Write;
 use crate::numbers::stats::Ratio;
 use crate::run::Run;
 use crate::run::footprint::{Footprint, Peak};
-use crate::run::job::Job;
+use crate::run::job::{INDEX_BYTES, Job};
 use crate::run::plan::Plan;
 use crate::run::sample::Survival;
 
@@ -82,35 +83,40 @@ fn is_as_large(one: &Job, other: &Job) -> bool {
 /// Several jobs that differ in more than one way, by the least and the most of each.
 fn ranges(plan: &Plan) -> String {
     let jobs: Vec<&Job> = plan.jobs().collect();
-    let words = |of: fn(&Job) -> &str| {
-        let mut words: Vec<&str> = jobs.iter().map(|job| of(job)).collect();
-        let mut seen: Vec<&str> = Vec::new();
-        words.retain(|word| {
-            let is_new = !seen.contains(word);
-            seen.push(word);
-            is_new
-        });
-        words.join(" and ")
+    // More than two are counted.
+    let words = |of: fn(&Job) -> &str, what: &str| {
+        let mut words: Vec<&str> = Vec::new();
+        for word in jobs.iter().map(|job| of(job)) {
+            if !words.contains(&word) {
+                words.push(word);
+            }
+        }
+        if words.len() > 2 { format!("{} {what}", words.len()) } else { words.join(" and ") }
     };
-    let range = |of: fn(&Job) -> u64| {
+    let range_as = |of: fn(&Job) -> u64, shown: fn(u64) -> String| {
         let values = || jobs.iter().map(|job| of(job));
         match (values().min().unwrap_or(0), values().max().unwrap_or(0)) {
-            (low, high) if low == high => number::grouped(low),
-            (low, high) => format!("{} to {}", number::grouped(low), number::grouped(high)),
+            (low, high) if low == high => shown(low),
+            (low, high) => format!("{} to {}", shown(low), shown(high)),
         }
     };
+    let range = |of: fn(&Job) -> u64| range_as(of, number::grouped);
     let unit = if jobs.iter().all(|job| job.workload == "wait") { " µs" } else { "" };
     let (keys, count, workers) = (range(|job| job.keys), range(|job| job.count), range(|job| job.workers as u64));
     let workers = if workers == "1" { "1 worker".to_owned() } else { format!("{workers} workers") };
-    let mut title = format!("{}: {}, {keys} keys × {count}{unit}", named(plan), words(|job| &job.workload));
+    let mut title =
+        format!("{}: {}, {keys} keys × {count}{unit}", named(plan), words(|job| &job.workload, "workloads"));
     if jobs.iter().any(|job| job.values > 0) {
         let _ = write!(title, " and {} values", range(|job| job.values));
     }
+    if jobs.iter().any(|job| job.output_bytes != INDEX_BYTES) {
+        let _ = write!(title, ", {} a key", range_as(|job| job.output_bytes, number::round_bytes));
+    }
     if jobs.iter().any(|job| job.skew != "uniform") {
-        let _ = write!(title, ", {}", words(|job| &job.skew));
+        let _ = write!(title, ", {}", words(|job| &job.skew, "skews"));
     }
     if jobs.iter().any(|job| job.rng != "xoshiro") {
-        let _ = write!(title, ", {}", words(|job| &job.rng));
+        let _ = write!(title, ", {}", words(|job| &job.rng, "generators"));
     }
     if jobs.iter().any(|job| job.neighbour) {
         title += ", with a busy neighbour and without";

@@ -7,7 +7,6 @@ use crate::numbers::standings::{Control, Standing, Standings};
 use crate::numbers::stopping;
 use crate::numbers::views::View;
 use crate::numbers::{porting as ported, stats};
-use crate::run::job::Job;
 use crate::run::machine::{Activity, Others};
 use crate::run::plan::{CONTROL, Cell, Row, SEQUENTIAL};
 use crate::run::sample::Stage;
@@ -16,7 +15,7 @@ use crate::run::{Measured, Run};
 use crate::text::number::{self, NOTHING};
 use crate::text::table::{Align, markdown};
 use crate::text::{
-    compared, doubts, or_nothing, porting, seen, strategies, survives, sweep, title, to_output, views, workers,
+    compared, doubts, jobs, or_nothing, porting, seen, strategies, survives, sweep, title, to_output, views,
 };
 
 /// What a terminal shows at the end of a run.
@@ -137,38 +136,20 @@ fn sweep_section(run: &Run) -> String {
     if !run.is_timed() {
         return "Nothing was timed.\n\n".to_owned();
     }
-    let jobs = jobs_list(run);
-    let of_each_job = || format!("{}{HOW_TO_READ_SWEEP}", sweep::tables(run, true));
-    let Some(view) = View::of(run) else { return format!("{}{jobs}", of_each_job()) };
+    let list = jobs::list(run);
+    let of_each_job = || {
+        let tables = sweep::tables(run, true);
+        if tables.is_empty() { tables } else { format!("{tables}{HOW_TO_READ_SWEEP}") }
+    };
+    let Some(view) = View::of(run) else { return format!("{}{list}", of_each_job()) };
     let tables = views::tables(&view);
     if tables.is_empty() {
-        return format!("{}\n\n{}{jobs}", views::nothing(&view), of_each_job());
+        return format!("{}\n\n{}{list}", views::nothing(&view), of_each_job());
     }
     // A view is of the system's allocator alone.
     let others = if run.plan.has_allocators() { of_each_job() } else { String::new() };
-    format!("{tables}{}{others}{jobs}", views::how_to_read(&view))
-}
-
-/// What the numbers at the ends of cells mean.
-fn jobs_list(run: &Run) -> String {
-    let several = run.plan.jobs().any(|job| Some(&job.workload) != run.plan.job().map(|first| &first.workload));
-    let job = |(number, job): (usize, &Job)| {
-        let workload = if several { format!("{}, ", job.workload) } else { String::new() };
-        let (keys, count) = (number::grouped(job.keys), number::grouped(job.count));
-        let asleep = if job.workload == "wait" { " µs" } else { "" };
-        let computed = match job.values {
-            0 => String::new(),
-            values => format!(" and {} values", number::grouped(values)),
-        };
-        let neighbour = if job.neighbour { ", beside a busy neighbour" } else { "" };
-        format!(
-            "- `#{number}`: {workload}{keys} keys × {count}{asleep}{computed}, {}, {}{neighbour}\n",
-            job.skew,
-            workers(job)
-        )
-    };
-    let jobs: Vec<String> = (1..).zip(run.plan.jobs()).map(job).collect();
-    format!("Where a row is named at one of them, and by `compare cmp`, they are called:\n\n{}\n", jobs.concat())
+    let list = if views::describes_jobs(&view, run.plan.jobs().count()) { String::new() } else { list };
+    format!("{tables}{}{others}{list}", views::how_to_read(&view))
 }
 
 const HOW_TO_READ_ALLOCATORS: &str = "\
@@ -186,7 +167,7 @@ fn allocators_section(run: &Run) -> String {
 
 /// The rows that are not known as well as was asked for.
 fn wide_section(run: &Run) -> String {
-    let Some(&last) = run.rounds.keys().last() else { return String::new() };
+    let Some(&last) = run.rounds.keys().last().filter(|_| run.plan.has_cold_runs()) else { return String::new() };
     let wide = stopping::wide(run, last, true);
     // With too few rounds for any interval, there is a warning instead.
     if !wide.is_empty() && wide.iter().all(|row| row.margin.is_none()) {
@@ -373,12 +354,15 @@ fn provenance(run: &Run) -> String {
     item("Commit", &machine.commit_line());
     item("Started", &plan.stamp);
     let rounds = match plan.stop.rounds {
+        None if !plan.has_cold_runs() => run.rounds.len().to_string(),
         Some(rounds) => format!("{} of {rounds}", run.rounds.len()),
         None => format!("{}, until within {} or for {} s", run.rounds.len(), within(run), plan.stop.budget),
     };
-    item("Rounds", &format!("{rounds}, shuffled with seed {}, after one that was discarded", plan.shuffle_seed));
+    let discarded = if plan.has_cold_runs() { ", after one that was discarded" } else { "" };
+    item("Rounds", &format!("{rounds}, shuffled with seed {}{discarded}", plan.shuffle_seed));
     item("Memory touched before each timed process", if plan.condition { "yes" } else { "no" });
-    item("Batches per warm process", &plan.repeat.to_string());
+    let process = if plan.has_cold_runs() { "warm process" } else { "process" };
+    item(&format!("Batches per {process}"), &plan.repeat.to_string());
     for (name, digest) in digests(run) {
         item(&name, &format!("`{digest}`"));
     }

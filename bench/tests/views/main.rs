@@ -1,5 +1,6 @@
 //! What the sweeps say, on runs whose truth is known.
 
+mod cases;
 mod model;
 
 use bench::numbers::curves::{Drawing, Figure};
@@ -416,13 +417,14 @@ fn the_headline_has_a_bar_for_each_strategy_and_the_limits_as_marks() {
 /// What the engine writes before the first round has ended, or of a machine on which nothing works.
 #[test]
 fn a_sweep_of_which_nothing_is_there_is_no_picture_and_no_panic() {
-    let jobs: [(&str, Vec<Job>); 6] = [
+    let jobs: [(&str, Vec<Job>); 7] = [
         ("grain", halving(10, 6, 2)),
         ("scaling", scaling_jobs(&[1, 2])),
         ("skew", skewed(10)),
         ("size", (2..=4).map(|power| job("fill", 100, 10u64.pow(power), 2)).collect()),
         ("blocking", blocked(&[0, 50], &[2, 4])),
         ("interference", vec![job("sum", 10, 10, 2), Job { neighbour: true, ..job("sum", 10, 10, 2) }]),
+        ("cases", vec![job("wait", 10, 10, 2), job("wait", 10, 20, 2)]),
     ];
     for (sweep, jobs) in jobs {
         let models = [model("sequential", 0.0, plain), model("other", 0.0, plain)];

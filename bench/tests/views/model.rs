@@ -134,6 +134,19 @@ fn answer(run_ns: &[u64]) -> Answer {
     Answer::read(json.as_bytes()).unwrap()
 }
 
+/// The same run without cold runs, and with the first batch of each process alone.
+pub(crate) fn first_batches(mut run: Run) -> Run {
+    for cell in &mut run.plan.cells {
+        (cell.cold_rounds, cell.batches) = (Some(0), 1);
+    }
+    for measured in &mut run.measured {
+        measured.cold.clear();
+        measured.warm.values_mut().for_each(|answer| answer.report.run_ns.truncate(1));
+    }
+    run.plan.repeat = 1;
+    run
+}
+
 pub(crate) fn fail(run: &mut Run, cell: &str) {
     let failure = Failure { stage: Stage::Cold, round: Some(2), message: "it failed".into(), exit: None, stderr: None };
     assert!(run.add(Line::Failed { cell: cell.into(), failure }));

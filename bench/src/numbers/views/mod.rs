@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 pub mod blocking;
+pub mod cases;
 pub mod grain;
 pub mod headline;
 pub mod interference;
@@ -35,6 +36,8 @@ pub enum View {
     Blocking(blocking::Blocking),
     /// What a busy neighbour costs.
     Interference(interference::Interference),
+    /// What the fastest strategy brings at jobs of all kinds.
+    Cases(cases::Cases),
 }
 
 impl View {
@@ -47,6 +50,7 @@ impl View {
             "size" => View::Size(size::Size::of(run)),
             "blocking" => View::Blocking(blocking::Blocking::of(run)),
             "interference" => View::Interference(interference::Interference::of(run)),
+            "cases" => View::Cases(cases::Cases::of(run)),
             _ => return None,
         })
     }
@@ -60,6 +64,7 @@ impl View {
             View::Size(view) => view.figures(),
             View::Blocking(view) => view.figures(),
             View::Interference(view) => view.figures(),
+            View::Cases(view) => view.figures(),
         }
     }
 }

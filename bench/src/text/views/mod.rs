@@ -1,6 +1,7 @@
 //! What each sweep says, as tables.
 
 mod blocking;
+mod cases;
 mod grain;
 mod interference;
 mod scaling;
@@ -22,6 +23,7 @@ pub fn tables(view: &View) -> String {
         View::Size(view) => size::tables(view),
         View::Blocking(view) => blocking::tables(view),
         View::Interference(view) => interference::tables(view),
+        View::Cases(view) => cases::tables(view),
     }
 }
 
@@ -34,6 +36,7 @@ pub fn how_to_read(view: &View) -> &'static str {
         View::Size(_) => size::HOW_TO_READ,
         View::Blocking(_) => blocking::HOW_TO_READ,
         View::Interference(_) => interference::HOW_TO_READ,
+        View::Cases(_) => cases::HOW_TO_READ,
     }
 }
 
@@ -56,7 +59,15 @@ pub fn nothing(view: &View) -> &'static str {
         View::Interference(_) => {
             "Nothing can be said of the neighbour: it needs times of a strategy at the same job with it and without."
         }
+        View::Cases(_) => {
+            "Nothing can be said of the cases: it needs first batches of `sequential` and of a strategy at the same job."
+        }
     }
+}
+
+/// Whether the tables say of each of so many jobs what it is, and what it is called.
+pub fn describes_jobs(view: &View, jobs: usize) -> bool {
+    matches!(view, View::Cases(view) if view.rows.len() == jobs)
 }
 
 /// A picture in a document from which it is in `dir`: empty, or `grain/`. What it shows stands above it.
