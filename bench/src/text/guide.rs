@@ -5,7 +5,7 @@
 
 use crate::numbers::standings::{Standing, Standings};
 use crate::numbers::views::blocking::Blocking;
-use crate::numbers::views::grain::{Bound, Grain, Line, Row};
+use crate::numbers::views::grain::{At, Bound, Grain, Line, Row};
 use crate::numbers::views::makespan::Makespan;
 use crate::run::full::Full;
 use crate::text::table::{Align, markdown};
@@ -40,7 +40,10 @@ struct Figures {
 /// what a busy machine makes of one and the same program.
 const ALIKE: f64 = 1.15;
 
-const LINES: [Advice; 16] = [
+/// Seconds.
+const SOME_MICROSECONDS: f64 = 7e-6;
+
+const LINES: [Advice; 17] = [
     Advice {
         case: "nothing below fits your case",
         picks: &["rayon-iter"],
@@ -58,15 +61,17 @@ const LINES: [Advice; 16] = [
         picks: &["std-counter", "rayon-iter"],
         because: "a key costs them next to nothing",
         figures: |figures| {
-            let [counter, rayon] = [figures.half("std-counter")?, figures.half("rayon-iter")?];
-            let pool = figures.half("process-pool")?;
+            let [counter, rayon, pool] =
+                ["std-counter", "rayon-iter", "process-pool"].map(|name| figures.efficiency(name, SOME_MICROSECONDS));
+            let ((grain, counter), (_, rayon), (_, pool)) = (counter?, rayon?, pool?);
             let text = format!(
-                "efficiency is 50 % with keys of {} and {}; process-pool needs keys of {}",
-                number::short_time(counter),
-                number::short_time(rayon),
-                number::short_time(pool)
+                "with keys of {}, the CPUs spend {:.0} % and {:.0} % of their time on them; with process-pool {:.0} %",
+                number::short_time(grain),
+                100.0 * counter,
+                100.0 * rayon,
+                100.0 * pool
             );
-            Some(figures.grain(text, counter.max(rayon) < 2e-6 && pool > 5.0 * counter.max(rayon)))
+            Some(figures.grain(text, counter.min(rayon) > 0.8 && pool < 0.5))
         },
     },
     Advice {
@@ -76,9 +81,9 @@ const LINES: [Advice; 16] = [
         figures: |figures| figures.costs_less_per_key("paralight-iter", "rayon-iter"),
     },
     Advice {
-        case: "keys are equal, and stay so",
+        case: "keys are equal, and threads are to share nothing",
         picks: &["std-chunks"],
-        because: "no shared counter; in exchange, the slowest worker sets the time",
+        because: "each thread has its slice of the keys; the slowest one sets the time",
         figures: |figures| {
             let of = |name, skew| figures.makespan(name, skew);
             let (chunks, counter) = (of("std-chunks", "uniform")?, of("std-counter", "uniform")?);
@@ -89,7 +94,7 @@ const LINES: [Advice; 16] = [
                 number::factor(unequal / balanced)
             );
             let holds = chunks / counter <= ALIKE && unequal > balanced;
-            Some(Says { text, picture: "skew/skew-uniform.svg".to_owned(), holds })
+            Some(Says { text, picture: "skew/skew-zipf.svg".to_owned(), holds })
         },
     },
     Advice {
@@ -126,24 +131,44 @@ const LINES: [Advice; 16] = [
     },
     Advice {
         case: "keys wait, for a disk or a server, rather than compute",
-        picks: &["spawn-per-key"],
-        because: "more threads than cores is then right",
+        picks: &["std-counter", "rayon-iter"],
+        because: "with several times more `--workers` than cores, others compute while one waits",
         figures: |figures| {
-            let (spawn, counter) = (figures.asleep("spawn-per-key")?, figures.asleep("std-counter")?);
+            let most = *figures.blocking.workers.last()?;
+            let few = figures.asleep("std-counter", figures.blocking.cpus as usize)?;
+            let (counter, rayon) = (figures.asleep("std-counter", most)?, figures.asleep("rayon-iter", most)?);
             let text = format!(
-                "with {:.0} % of each key spent waiting: {} as fast as one thread; std-counter with one worker per CPU {}",
+                "with {:.0} % of each key spent waiting: {} and {} as fast as one thread, with {most} workers; with {} {}",
+                100.0 * figures.blocking.shares.last()?,
+                number::factor(counter),
+                number::factor(rayon),
+                figures.blocking.cpus,
+                number::factor(few)
+            );
+            Some(Says { text, picture: format!("blocking/blocking-{most}.svg"), holds: counter.min(rayon) > 1.5 * few })
+        },
+    },
+    Advice {
+        case: "keys wait, and you do not want to choose a number of workers",
+        picks: &["spawn-per-key"],
+        because: "a thread for each key, for up to some thousands of keys",
+        figures: |figures| {
+            let cpus = figures.blocking.cpus;
+            let (spawn, counter) =
+                (figures.asleep("spawn-per-key", cpus as usize)?, figures.asleep("std-counter", cpus as usize)?);
+            let text = format!(
+                "with {:.0} % of each key spent waiting: {} as fast as one thread; std-counter with {cpus} workers {}",
                 100.0 * figures.blocking.shares.last()?,
                 number::factor(spawn),
                 number::factor(counter)
             );
-            let picture = format!("blocking/blocking-{}.svg", figures.blocking.cpus);
-            Some(Says { text, picture, holds: spawn > 1.5 * counter })
+            Some(Says { text, picture: format!("blocking/blocking-{cpus}.svg"), holds: spawn > 1.5 * counter })
         },
     },
     Advice {
-        case: "a key may crash, leak or hang, and the others must not suffer",
+        case: "a key may crash or hang, and the others must come back",
         picks: &["process-pool"],
-        because: "if a worker dies, its key is tried once more; a key can have a deadline",
+        because: "a key whose process dies is tried once more; one that hangs needs a deadline",
         figures: |figures| {
             let survives = |name| Some(figures.row(name)?.survival?.abort);
             let (pool, cost) = (figures.cost("process-pool")?, figures.ratio("process-pool", "rayon-iter")?);
@@ -158,7 +183,7 @@ const LINES: [Advice; 16] = [
         },
     },
     Advice {
-        case: "each key must find a clean process",
+        case: "each key needs a fresh process: it leaks, or changes global state",
         picks: &["process-per-key"],
         because: "nothing is left of the key before",
         figures: |figures| {
@@ -194,7 +219,7 @@ const LINES: [Advice; 16] = [
     Advice {
         case: "work comes from many places, over the program's whole life",
         picks: &["channel-workers"],
-        because: "threads that stay, fed by a channel that pushes back",
+        because: "threads that stay, fed by a bounded channel",
         figures: |figures| figures.is_among_the_fastest("channel-workers"),
     },
     Advice {
@@ -219,7 +244,7 @@ const LINES: [Advice; 16] = [
                 None => (least(|row| &row.cold)?, ", process and all"),
             };
             let text =
-                format!("no strategy is faster where a key takes less than {}{whole}", number::short_time(least));
+                format!("no strategy is clearly faster where a key takes less than {}{whole}", number::short_time(least));
             Some(figures.grain(text, true))
         },
     },
@@ -280,15 +305,13 @@ impl Figures {
 
     fn is_among_the_fastest(&self, name: &str) -> Option<Says> {
         let fastest = self.standings.rows.iter().find(|row| row.is_among_strategies)?;
-        let own = self.row(name)?.speed_up?.value;
-        let text = match fastest.name == name {
-            true => format!("{} as fast as sequential, the fastest of all", number::factor(own)),
-            false => format!(
-                "{} as fast as sequential; the fastest strategy is {} as fast",
-                number::factor(own),
-                number::factor(fastest.speed_up?.value)
-            ),
+        let own = self.row(name)?;
+        let than_it = if own.rank == Some(1) {
+            "none is clearly faster".to_owned()
+        } else {
+            format!("the fastest strategy is {} as fast", number::factor(fastest.speed_up?.value))
         };
+        let text = format!("{} as fast as sequential; {than_it}", number::factor(own.speed_up?.value));
         Some(Says { text, picture: HEADLINE.to_owned(), holds: self.ratio(name, &fastest.name)? <= ALIKE })
     }
 
@@ -306,9 +329,13 @@ impl Figures {
         Some(self.grain(text, own < 0.9 * other))
     }
 
-    /// METG(50 %), or the finest grain that was measured if it is below.
-    fn half(&self, name: &str) -> Option<f64> {
-        at(self.grain.rows.iter().find(|row| row.name == name)?.warm.half)
+    /// The measured grain that is nearest to `grain`, and how much of the ideal throughput a warm batch has there. A row that was
+    /// not timed at so fine a grain has what it had at its finest.
+    fn efficiency(&self, name: &str, grain: f64) -> Option<(f64, f64)> {
+        let points = &self.grain.rows.iter().find(|row| row.name == name)?.warm.points;
+        let distance = |at: &At| (at.grain / grain).ln().abs();
+        let nearest = points.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)))?;
+        Some((nearest.grain, nearest.efficiency.value))
     }
 
     fn makespan(&self, name: &str, skew: &str) -> Option<f64> {
@@ -316,9 +343,9 @@ impl Figures {
         Some(self.skew.rows.iter().find(|row| row.name == name)?.factors.get(job)?.as_ref()?.value)
     }
 
-    /// How many times faster than one thread where a key sleeps most, with as many workers as CPUs.
-    fn asleep(&self, name: &str) -> Option<f64> {
-        let workers = self.blocking.workers.iter().position(|workers| *workers as u64 == self.blocking.cpus)?;
+    /// How many times faster than one thread where a key sleeps most, with so many workers.
+    fn asleep(&self, name: &str, workers: usize) -> Option<f64> {
+        let workers = self.blocking.workers.iter().position(|it| *it == workers)?;
         let row = self.blocking.rows.iter().find(|row| row.name == name)?;
         Some(row.shares.last()?.speed_ups.get(workers)?.as_ref()?.value)
     }

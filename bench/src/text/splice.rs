@@ -158,16 +158,19 @@ impl Part {
 fn pictures(full: &Full, dir: &str) -> String {
     let sweeps = full.sweeps.iter().filter_map(|run| Some((run, format!("{dir}{}/", run.plan.sweep.as_ref()?))));
     let runs = iter::once((&full.run, dir.to_owned())).chain(sweeps);
-    let is_shown = |figure: &Figure| SHOWN.iter().any(|name| figure.name.starts_with(name));
+    let is_shown = |figure: &Figure| SHOWN.contains(&figure.name.as_str()) || figure.name.starts_with(BLOCKING);
     let pictures = runs.filter_map(|(run, dir)| {
-        let figure = figures(run).into_iter().find(is_shown)?;
+        let figure = figures(run).into_iter().rfind(is_shown)?;
         Some(format!("{}\n\n", views::picture(&figure, &dir)))
     });
     pictures.collect()
 }
 
-/// What the names of those begin with.
-const SHOWN: [&str; 5] = ["headline", "grain-warm", "skew-one-huge-last", "blocking", "interference"];
+/// The names of those.
+const SHOWN: [&str; 3] = ["headline", "grain-warm", "skew-one-huge-last"];
+
+/// And what the names of those begin with of which there is one for each number of workers: the most are shown.
+const BLOCKING: &str = "blocking-";
 
 /// The code of [`PLAIN`]. What it opens with is left out: the document says what it is, and what this repository's lints
 /// are told is no use elsewhere.

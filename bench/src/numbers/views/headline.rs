@@ -78,7 +78,7 @@ fn stands_out(bars: &[Bar]) -> String {
     match (bars.first(), sequential) {
         (Some(first), Some(sequential)) if first.name != SEQUENTIAL => {
             let factor = sequential.value / first.value;
-            format!(" The shortest is that of {}: sequential takes {factor:.2} times as long.", first.name)
+            format!(" The shortest is that of {}: sequential takes {factor:.1} times as long.", first.name)
         }
         _ => String::new(),
     }
