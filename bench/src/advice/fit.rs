@@ -20,9 +20,9 @@ use crate::run::plan::SEQUENTIAL;
 /// Parameters that every strategy has, before those of its outputs: where they begin, and how strongly they are held there, as the
 /// weight of a relative error beside that of a cell.
 const COMMON: [(f64, f64); 8] = [
-    (5e-5, 0.02),  // start
+    (5e-5, 0.02),  // start, unless a cell tells less
     (2e-5, 0.02),  // start_per_worker
-    (5e-8, 0.02),  // per_key
+    (5e-8, 0.02),  // per_key, unless the cells tell another
     (2e-8, 0.02),  // per_key_in_turn
     (0.05, 0.05),  // slowdown_computing
     (0.3, 0.05),   // slowdown_output
@@ -41,7 +41,7 @@ const SIZES: [f64; 8] = [8.0, 80.0, 800.0, 8e3, 8e4, 8e5, 8e6, 8e7];
 const OUTPUT: (f64, f64) = (1e-8, 4e-10);
 
 /// How strongly an output is held to cost as much more as its neighbour as it did in the beginning.
-const HELD_OUTPUT: f64 = 0.05;
+const PULL_OF_OUTPUTS: f64 = 0.05;
 
 /// What a sleep is too long until the cells tell: the 50 µs that Linux allows itself, and the way back.
 const OVERSLEPT: (f64, f64) = (6e-5, 0.05);
@@ -59,7 +59,7 @@ const BANDS: [Option<f64>; 3] = [Some(1e-3), Some(1e-2), None];
 const FEW: usize = 8;
 
 /// The share of predictions that an interval is to hold.
-const HELD: f64 = 0.9;
+const COVERAGE: f64 = 0.9;
 
 /// Fits a model to a run with its sweeps. `traits` says of each strategy what its manifest does.
 pub(crate) fn fit(full: &Full, traits: impl Fn(&str) -> Traits + Sync) -> Result<Model, NoModel> {
@@ -211,14 +211,14 @@ impl<'a> Fitted<'a> {
     }
 
     /// How far each parameter was moved from where it began, by how strongly it is held there.
-    fn held(&self) -> Vec<f64> {
+    fn pulls(&self) -> Vec<f64> {
         let moved = &self.parameters - &self.initial;
-        let held = COMMON.iter().zip(moved.iter()).map(|((_, weight), moved)| weight * moved);
+        let pulled = COMMON.iter().zip(moved.iter()).map(|((_, weight), moved)| weight * moved);
         let overslept = self.setting.overslept.is_none().then(|| OVERSLEPT.1 * moved[COMMON.len()]);
         let outputs = moved.as_slice()[self.first_output()..].to_vec();
-        let first = outputs.first().map(|moved| HELD_OUTPUT * moved).into_iter().collect::<Vec<_>>();
-        let beside: Vec<f64> = outputs.windows(2).map(|pair| HELD_OUTPUT * (pair[1] - pair[0])).collect();
-        held.chain(overslept).chain(first).chain(beside).collect()
+        let first = outputs.first().map(|moved| PULL_OF_OUTPUTS * moved).into_iter().collect::<Vec<_>>();
+        let beside: Vec<f64> = outputs.windows(2).map(|pair| PULL_OF_OUTPUTS * (pair[1] - pair[0])).collect();
+        pulled.chain(overslept).chain(first).chain(beside).collect()
     }
 
     /// Whether what a cell takes depends on the parameter at this place.
@@ -279,11 +279,11 @@ pub(crate) fn rounded(value: f64) -> f64 {
     format!("{value:.4e}").parse().unwrap_or(value)
 }
 
-/// The value that [`HELD`] of further ones are below, as far as these tell: the next larger one than that share of them, as conformal
+/// The value that [`COVERAGE`] of further ones are below, as far as these tell: the next larger one than that share of them, as conformal
 /// prediction takes it.
 fn quantile(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
-    let rank = ((values.len() + 1) as f64 * HELD).ceil() as usize;
+    let rank = ((values.len() + 1) as f64 * COVERAGE).ceil() as usize;
     values.get(rank.max(1) - 1).or(values.last()).copied().unwrap_or(f64::INFINITY)
 }
 
@@ -293,7 +293,7 @@ impl LeastSquaresProblem<f64, Dyn, Dyn> for Fitted<'_> {
     type JacobianStorage = Owned<f64, Dyn, Dyn>;
 
     fn set_params(&mut self, parameters: &DVector<f64>) {
-        // Beyond e^10 of where it began no cost means anything.
+        // Beyond e^12 of where it began no cost means anything.
         self.parameters =
             parameters.zip_map(&self.initial, |value, initial| value.clamp(initial - 12.0, initial + 12.0));
     }
@@ -305,7 +305,7 @@ impl LeastSquaresProblem<f64, Dyn, Dyn> for Fitted<'_> {
     fn residuals(&self) -> Option<DVector<f64>> {
         let strategy = self.strategy();
         let off = self.cells.iter().map(|cell| self.off(&strategy, cell));
-        let all: Vec<f64> = off.chain(self.held()).collect();
+        let all: Vec<f64> = off.chain(self.pulls()).collect();
         all.iter().all(|residual| residual.is_finite()).then(|| DVector::from_vec(all))
     }
 
@@ -322,7 +322,7 @@ impl LeastSquaresProblem<f64, Dyn, Dyn> for Fitted<'_> {
                 .iter()
                 .zip(here.iter())
                 .map(|(cell, here)| if self.depends_on(cell, index) { moved.off(&strategy, cell) } else { *here });
-            let all: Vec<f64> = off.chain(moved.held()).collect();
+            let all: Vec<f64> = off.chain(moved.pulls()).collect();
             Some((DVector::from_vec(all) - &here) / STEP)
         });
         Some(DMatrix::from_columns(&columns.collect::<Option<Vec<_>>>()?))

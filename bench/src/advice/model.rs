@@ -10,7 +10,7 @@ use crate::advice::traits::Traits;
 use crate::numbers::digits::short_time;
 
 /// The format of the file. One of another format is made anew.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// What was learnt from a run with its sweeps: `model.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -139,8 +139,7 @@ impl Strategy {
 
     /// What it takes for the keys of `demand`.
     pub(crate) fn seconds(&self, demand: &Demand, cpus: f64, overslept: f64) -> f64 {
-        let share = if demand.is_written_meanwhile { self.output_meanwhile } else { 1.0 };
-        let output = |bytes: f64| share * self.output_seconds(bytes);
+        let output = |bytes: f64| self.output_share(demand) * self.output_seconds(bytes);
         let costs = Costs { per_key: self.per_key, output: &output, overslept };
         let schedule = match self.schedule {
             Schedule::Divided if !demand.is_divisible => Schedule::Greedy,
@@ -154,16 +153,25 @@ impl Strategy {
             schedule::of_keys(schedule, &demand.schedule_keys(&costs), demand.workers, cpus)
         };
         let in_turn = demand.keys as f64 * self.per_key_in_turn;
-        let workers = demand.workers.min(usize::try_from(demand.keys).unwrap_or(usize::MAX)) as f64;
-        let crowd = workers / cpus.count;
+        let crowd = (demand.workers as u64).min(demand.keys) as f64 / cpus.count;
         let crowded = if schedule == Schedule::One { 0.0 } else { self.slowdown_crowded * crowd.log2().max(0.0) };
-        let start = self.start + self.start_per_worker * workers;
-        start + larger(batch, in_turn) * (1.0 + crowded)
+        self.start_seconds(demand) + larger(batch, in_turn) * (1.0 + crowded)
+    }
+
+    /// Before the first key: no more workers are started than there are keys.
+    fn start_seconds(&self, demand: &Demand) -> f64 {
+        self.start + self.start_per_worker * (demand.workers as u64).min(demand.keys) as f64
+    }
+
+    /// What is left of an output's cost.
+    fn output_share(&self, demand: &Demand) -> f64 {
+        if demand.is_written_meanwhile { self.output_meanwhile } else { 1.0 }
     }
 
     /// The CPUs for keys of this mixture of computing and writing.
     fn cpus(&self, demand: &Demand, count: f64) -> Cpus {
-        let (computing, output) = (self.per_key + demand.compute, self.output_seconds(demand.bytes));
+        let output = self.output_share(demand) * self.output_seconds(demand.bytes);
+        let computing = self.per_key + demand.compute;
         let slowdown = computing * self.slowdown_computing + output * self.slowdown_output;
         Cpus { count, slowdown: slowdown / (computing + output).max(f64::MIN_POSITIVE) }
     }
@@ -192,7 +200,7 @@ impl Model {
         let cpus = strategy.cpus(&demand, self.cpus);
         let used = if strategy.schedule == Schedule::One { 1.0 } else { (case.workers as f64).min(self.cpus) };
         let each = case.keys as f64 / (used * cpus.speed(used));
-        let start = (strategy.start + strategy.start_per_worker * case.keys.min(case.workers as u64) as f64).min(whole);
+        let start = strategy.start_seconds(&demand).min(whole);
         let (work, overhead) = (each * demand.compute, each * strategy.per_key);
         let output = each * strategy.output_seconds(demand.bytes);
         Some(Parts { start, work, overhead, output, waiting: (whole - start - work - overhead - output).max(0.0) })

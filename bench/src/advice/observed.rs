@@ -72,7 +72,6 @@ impl Observations {
         let mut cells = Vec::new();
         let mut jobs = 0;
         for run in runs {
-            let tells_schedule = run.plan.sweep.as_deref().is_some_and(|sweep| ["skew", "blocking"].contains(&sweep));
             let mut at = BTreeMap::new();
             for (cell, measured) in timed(run) {
                 let Some(demand) = demand(&cell.job, &sums) else { continue };
@@ -81,6 +80,7 @@ impl Observations {
                     jobs += 1;
                     jobs
                 });
+                let tells_schedule = !demand.unequal.is_empty() || demand.asleep > 0.0;
                 cells.push(Observed { strategy: cell.row.clone(), job, tells_schedule, demand, seconds });
             }
         }

@@ -129,8 +129,8 @@ impl Contender {
             command: self.shown_line(&own.flags()),
             job: own,
             rounds: None,
-            // Whether equal rows come out equal is judged by cold runs, and a run of several jobs is long as it is.
             cold_rounds: None,
+            // Whether equal rows come out equal is judged by cold runs, and a run of several jobs is long as it is.
             warm_rounds: (self.kind == Kind::Control && jobs.len() > 1).then_some(0),
             batches,
         }

@@ -4,7 +4,7 @@ use harness::skew_named;
 
 /// The section in which it is, or how the question above the table begins (any, if empty); the head of the column; and what
 /// its figures are.
-const COLUMNS: [(&str, &str, &str); 64] = [
+const COLUMNS: [(&str, &str, &str); 75] = [
     ("", "strategy", "The program that was measured."),
     ("", "row", "The program that was to be measured."),
     ("", "rank", "1 + the number of rows that are clearly faster."),
@@ -88,6 +88,17 @@ const COLUMNS: [(&str, &str, &str); 64] = [
     (USED, "threads", "The most threads that were seen at once; ≥ if the process was gone after a few looks."),
     (LINEAR, "at", "The size at which a value takes least."),
     (NEIGHBOUR, "warm", "How many times as long a warm batch takes beside the neighbour, with a 95 % interval."),
+    (CASES, "job", "The number at the end of the names of this job's rows."),
+    (CASES, "keys", "How many keys the job has."),
+    (CASES, "values", "How many random numbers a key sums up, on average."),
+    (CASES, "asleep", "How long a key sleeps, on average."),
+    (CASES, "output", "How much a key returns."),
+    (CASES, "skew", "How the work is divided among the keys."),
+    (CASES, "W", "How many workers the job has."),
+    (CASES, "sequential", "What the plain loop takes: the median of its first batches."),
+    (CASES, "fastest", "The strategy with the least median, besides the plain loop."),
+    (CASES, "time", "From the start of that strategy to the end of its first batch: the median of a few processes."),
+    (CASES, "faster", "How many times faster than the plain loop that is."),
     (NEIGHBOUR, "cold", "How many times as long a whole process takes beside the neighbour, with a 95 % interval."),
 ];
 
@@ -96,6 +107,7 @@ const ALLOCATORS: &str = "Allocators";
 const PORTING: &str = "From Python to Rust";
 const USED: &str = "What each row used";
 const LINEAR: &str = "Where the time per value is nearly the same";
+const CASES: &str = "The fastest of";
 const NEIGHBOUR: &str = "How many times as long the job takes";
 
 /// What a figure in the column `head` of a table is. `question` is what the table asks, if each of its columns is a job.
@@ -145,6 +157,11 @@ mod tests {
             assert!(heads > 6, "{run}: {heads}");
         }
         assert_eq!(meaning("", "", "unheard-of"), None);
+        let cases = ["job", "keys", "values", "asleep", "output", "skew", "W", "sequential", "fastest", "time", "faster"];
+        for head in cases {
+            let means = meaning("", "The fastest of 15 strategies at each job.", head);
+            assert!(means.is_some() && means != meaning("", "", head), "{head}");
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::picture;
 use crate::run::Run;
 use crate::run::folder::{FileError, MACHINE, PLAN, SAMPLES};
 use crate::run::full;
-use crate::run::plan::{Row, SEQUENTIAL};
+use crate::run::plan::SEQUENTIAL;
 use crate::text::{number, page, title};
 
 mod document;
@@ -142,8 +142,7 @@ fn headline(run: &Run) -> String {
         return "Nothing was timed.".to_owned();
     }
     if run.plan.has_several_jobs() {
-        let has_cell = |row: &&Row| run.plan.cells.iter().any(|cell| cell.row == row.name);
-        let (rows, jobs) = (run.plan.rows.iter().filter(has_cell).count(), run.plan.jobs().count());
+        let (rows, jobs) = (run.plan.rows.len(), run.plan.jobs().count());
         let table = match run.plan.sweep.as_deref() {
             Some("cases") => "The table has a row for each job.",
             _ => "Each table has a column for each job.",

@@ -54,7 +54,7 @@ pub(super) fn render(table: &Table, about: &About) -> Markup {
 }
 
 /// What a unit makes of a number, so that all times, and all sizes, are in the same one.
-const UNITS: [(&str, f64); 13] = [
+const UNITS: [(&str, f64); 15] = [
     ("ns", 1e-9),
     ("µs", 1e-6),
     ("ms", 1e-3),
@@ -66,6 +66,8 @@ const UNITS: [(&str, f64); 13] = [
     ("MB", 1e6),
     ("GB", 1e9),
     ("TB", 1e12),
+    ("k", 1e3),
+    ("M", 1e6),
     ("%", 0.01),
     ("×", 1.0),
 ];
@@ -118,6 +120,9 @@ mod tests {
             ("7", 7.0),
             ("8: 3.10×", 3.1),
             ("10⁴", 1e4),
+            ("23.6 M", 23.6e6),
+            ("1.00 k", 1e3),
+            ("999", 999.0),
             ("< 300 ns", 300e-9),
             ("1.30× at 10⁴", 1.3),
         ] {

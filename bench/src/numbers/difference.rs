@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::numbers::standings::cold;
+use crate::numbers::standings::{cold, first_batch};
 use crate::numbers::stats::{self, CONFIDENCE, Figure, Ratio, Summary};
 use crate::run::job::Job;
 use crate::run::machine::Machine;
@@ -27,8 +27,8 @@ pub struct Differences {
 pub struct Difference {
     /// Its name.
     pub name: String,
-    /// Its cold time in the first run and in the second.
-    pub cold: [Summary; 2],
+    /// Its cold time in the first run and in the second, or that of first batches where these alone are timed.
+    pub times: [Summary; 2],
     /// The second over the first.
     pub ratio: Ratio,
     /// What that says.
@@ -83,7 +83,8 @@ pub fn between(first: &Run, second: &Run) -> Result<Differences, Incomparable> {
     if jobs(first) != jobs(second) {
         return Err(Incomparable::Jobs(line(&jobs(first)), line(&jobs(second))));
     }
-    let figure = |measured: &Measured, run| Figure::of_run(&cold(measured), run).filter(|_| measured.failure.is_none());
+    let times = if first.plan.has_cold_runs() { cold } else { first_batch };
+    let figure = |measured: &Measured, run| Figure::of_run(&times(measured), run).filter(|_| measured.failure.is_none());
     let mut only_one = Vec::new();
     let mut both = Vec::new();
     for cell in first.plan.cells.iter().filter(|cell| cell.row != CONTROL) {
@@ -109,7 +110,7 @@ pub fn between(first: &Run, second: &Run) -> Result<Differences, Incomparable> {
             Some(interval) if interval.low > 1.0 => Verdict::Slower,
             Some(_) => Verdict::NoDifference,
         };
-        Difference { name, cold: [one.summary, two.summary], ratio, verdict }
+        Difference { name, times: [one.summary, two.summary], ratio, verdict }
     });
     let mut differ = of_machines(&first.machine, &second.machine);
     let conditioned = [first, second].map(|run| if run.plan.condition { "yes" } else { "no" }.to_owned());

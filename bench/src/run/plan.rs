@@ -100,7 +100,7 @@ pub struct Cell {
     pub job: Job,
     /// The timed command.
     pub command: String,
-    /// In how many rounds it takes part; in all if it is not said. A slow one has enough in the first few. With none, a coarser
+    /// In how many rounds it takes part; in all if it is not said. A slow one has enough in the first few. With none, an earlier
     /// job of the sweep has shown that there is nothing to learn here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rounds: Option<u32>,

@@ -7,6 +7,12 @@ use harness::{SKEWS, skew_name};
 
 use crate::run::allocator::Allocator;
 use crate::run::job::Job;
+use crate::run::plan::Stop;
+
+mod cases;
+mod end;
+
+pub use end::End;
 
 /// A list of jobs under a name.
 #[derive(Debug)]
@@ -23,32 +29,27 @@ pub struct Sweep {
     jobs: fn(&Job, Pace) -> Result<Vec<Job>, String>,
     /// When a row has shown enough, and is not timed at the jobs after that; the jobs are then in order.
     pub ends: Option<End>,
-    /// What is timed.
+    /// What is timed, and how often.
     pub timed: Timed,
-    /// The fewest rounds.
-    pub least_rounds: u32,
-    /// Seconds that rounds may take.
-    pub budget: f64,
     /// Whether it belongs to a full run.
     pub is_of_full: bool,
 }
 
-/// When a row has shown enough.
+/// What is timed of a cell, and how often.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum End {
-    /// It had less than this share of the ideal, at two jobs one after the other: a single look may be off by much.
-    Below(f64),
-    /// A batch took it longer than so many seconds.
-    After(f64),
-}
-
-/// What is timed of a cell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timed {
-    /// Whole processes from outside, and processes of two batches by themselves.
-    Both,
-    /// Processes of one batch, by themselves.
-    FirstBatch,
+    /// Whole processes from outside, and processes of two batches by themselves, until intervals are narrow.
+    Both {
+        /// The fewest rounds.
+        least_rounds: u32,
+        /// Seconds that rounds may take.
+        budget: f64,
+    },
+    /// Processes of one batch, by themselves. So few have no interval.
+    FirstBatch {
+        /// How many rounds.
+        rounds: u32,
+    },
 }
 
 /// How many seconds one thread needs for a value that is summed up: asked for by a sweep whose jobs depend on it.
@@ -84,9 +85,7 @@ const GRAIN: Sweep = Sweep {
     },
     // Half of what METG(50 %) needs a point below of.
     ends: Some(End::Below(0.25)),
-    timed: Timed::Both,
-    least_rounds: FEW_ROUNDS,
-    budget: 3.5 * 60.0,
+    timed: Timed::Both { least_rounds: FEW_ROUNDS, budget: 3.5 * 60.0 },
     is_of_full: true,
 };
 
@@ -118,9 +117,7 @@ const SCALING: Sweep = Sweep {
         Ok([of("sum", job.count.div_ceil(2)), of("fill", job.count.div_ceil(10))].concat())
     },
     ends: None,
-    timed: Timed::Both,
-    least_rounds: FEW_ROUNDS,
-    budget: 3.0 * 60.0,
+    timed: Timed::Both { least_rounds: FEW_ROUNDS, budget: 3.0 * 60.0 },
     is_of_full: true,
 };
 
@@ -136,9 +133,7 @@ const SKEW: Sweep = Sweep {
         Ok(SKEWS.map(|skew| Job { skew: skew_name(skew).to_owned(), count, ..job.clone() }).into())
     },
     ends: None,
-    timed: Timed::Both,
-    least_rounds: FEW_ROUNDS,
-    budget: 2.5 * 60.0,
+    timed: Timed::Both { least_rounds: FEW_ROUNDS, budget: 2.5 * 60.0 },
     is_of_full: true,
 };
 
@@ -160,9 +155,7 @@ const SIZE: Sweep = Sweep {
         Ok(jobs)
     },
     ends: None,
-    timed: Timed::Both,
-    least_rounds: FEW_ROUNDS,
-    budget: 3.0 * 60.0,
+    timed: Timed::Both { least_rounds: FEW_ROUNDS, budget: 3.0 * 60.0 },
     is_of_full: true,
 };
 
@@ -188,9 +181,7 @@ const BLOCKING: Sweep = Sweep {
         Ok(jobs)
     },
     ends: None,
-    timed: Timed::Both,
-    least_rounds: FEW_ROUNDS,
-    budget: 3.0 * 60.0,
+    timed: Timed::Both { least_rounds: FEW_ROUNDS, budget: 3.0 * 60.0 },
     is_of_full: true,
 };
 
@@ -213,90 +204,24 @@ const INTERFERENCE: Sweep = Sweep {
         Ok(vec![sum.clone(), Job { neighbour: true, ..sum }])
     },
     ends: None,
-    timed: Timed::Both,
-    least_rounds: 10,
-    budget: 75.0,
+    timed: Timed::Both { least_rounds: 10, budget: 75.0 },
     is_of_full: true,
 };
 
 const CASES: Sweep = Sweep {
     name: "cases",
-    about: "jobs from everywhere: some keys or many, short or long, equal or not, asleep or not, with small outputs or large ones",
+    about: "jobs of all kinds: few keys and many, short and long, equal and unequal, awake and asleep, with small outputs and large",
     only: &[],
     allocators: SYSTEM,
     jobs: |job, _| {
         equal_keys(job)?;
-        let total = (job.keys * job.count).max(CASES_LEAST) as f64;
-        // Twice the job, or half of its outputs.
-        let (values, bytes) = (2.0 * total, (4.0 * total).min(harness::available_memory() as f64 / 5.0));
-        let cases = (0..).filter_map(|number| case(job, spread_out(number), values, bytes));
-        let mut jobs: Vec<Job> = cases.take(CASES_JOBS).collect();
-        jobs.sort_by_key(|job| job.keys);
-        Ok(jobs)
+        Ok(cases::jobs(job))
     },
-    // Beyond it a key costs so much more than its work that more keys say no more.
+    // What a key costs so much more than its work shows with fewer keys as well.
     ends: Some(End::After(2.0)),
-    timed: Timed::FirstBatch,
-    // The fewest that have a middle one.
-    least_rounds: 3,
-    budget: 4.0 * 60.0,
+    timed: Timed::FirstBatch { rounds: 3 },
     is_of_full: true,
 };
-
-/// So many that each third of six ranges is met a dozen times.
-const CASES_JOBS: usize = 48;
-
-/// As many as may have a thread each; what many more keys cost, the sweep over the grain shows.
-const CASES_MOST_KEYS: f64 = 8_000.0;
-
-/// Of a job with fewer values than this, the cases are as large as of one with so many: else none of them would be asleep.
-const CASES_LEAST: u64 = 500_000;
-
-/// A job from a point of the unit cube of six dimensions: keys, values, bytes, skew, sleep and workers. Sizes are as likely to be
-/// between 1 and 2 as between 1,000 and 2,000. Nothing if all its keys would compute more than so many values, or give more bytes.
-fn case(
-    job: &Job,
-    [keys, values, bytes, skew, asleep, workers]: [f64; 6],
-    most_values: f64,
-    most_bytes: f64,
-) -> Option<Job> {
-    let between = |share: f64, least: f64, most: f64| (least.ln() + share * (most / least).ln()).exp();
-    let keys = between(keys, 2.0, CASES_MOST_KEYS).round();
-    // One in three sleeps, and for long enough that it is no shorter than what a sleep takes too long.
-    let share = (3.0 * asleep).fract() * 0.9;
-    let is_asleep = asleep < 1.0 / 3.0;
-    let values = if is_asleep { between(values, 5e4, 1e7) } else { between(values, 1.0, 5e7) };
-    let bytes = (between(bytes, 8.0, 8e7) / 8.0).round() * 8.0;
-    // A value takes about a nanosecond.
-    let slept = if is_asleep { (values * share / 1e3).round() } else { 0.0 };
-    let values = if is_asleep { values * (1.0 - share) } else { values };
-    let skew = SKEWS[(skew * SKEWS.len() as f64) as usize];
-    let workers = between(workers, 1.0, 8.0 * job.workers as f64).round() as usize;
-    // What a key costs beside its values counts too.
-    let is_small = keys * (values + slept * 1e3 + 100.0) <= most_values && keys * bytes <= most_bytes;
-    is_small.then(|| Job {
-        workload: "wait".to_owned(),
-        keys: keys as u64,
-        count: slept as u64,
-        values: values.round() as u64,
-        output_bytes: bytes as u64,
-        skew: skew_name(skew).to_owned(),
-        workers,
-        ..job.clone()
-    })
-}
-
-/// The point of this number of a sequence that fills the unit cube of six dimensions evenly: R6 of Martin Roberts, *The
-/// Unreasonable Effectiveness of Quasirandom Sequences*, 2018. Each dimension goes on by a power of 1/φ, where φ is the root of
-/// φ^7 = φ + 1.
-fn spread_out(number: u32) -> [f64; 6] {
-    const PHI: f64 = 1.112_775_684_278_706;
-    let mut step = 1.0;
-    [(); 6].map(|()| {
-        step /= PHI;
-        (0.5 + step * f64::from(number)).fract()
-    })
-}
 
 const ALLOCATORS: Sweep = Sweep {
     name: "allocators",
@@ -306,10 +231,8 @@ const ALLOCATORS: Sweep = Sweep {
     allocators: &[Allocator::System, Allocator::Mimalloc, Allocator::Jemalloc],
     jobs: |job, _| blocks(job),
     ends: None,
-    timed: Timed::Both,
     // 65 cells take two minutes a round on two CPUs, and allocators differ by more than so few rounds may hide.
-    least_rounds: FEW_ROUNDS,
-    budget: 12.0 * 60.0,
+    timed: Timed::Both { least_rounds: FEW_ROUNDS, budget: 12.0 * 60.0 },
     is_of_full: false,
 };
 
@@ -351,12 +274,17 @@ fn of_workers(job: Job) -> Job {
 }
 
 impl Timed {
-    /// Batches of a warm process.
+    /// Batches of a process that times itself.
     pub fn batches(self) -> u32 {
         match self {
-            Timed::Both => 2,
-            Timed::FirstBatch => 1,
+            Timed::Both { .. } => 2,
+            Timed::FirstBatch { .. } => 1,
         }
+    }
+
+    /// Whether whole processes are timed from outside.
+    pub fn is_cold(self) -> bool {
+        matches!(self, Timed::Both { .. })
     }
 }
 
@@ -364,6 +292,17 @@ impl Sweep {
     /// The sweep called `name`.
     pub fn named(name: &str) -> Option<&'static Sweep> {
         SWEEPS.iter().find(|sweep| sweep.name == name)
+    }
+
+    /// When it has rounds enough: `asked` says what is the same in every run, and `budget` is there if that was asked for.
+    pub fn stop(&self, asked: Stop, budget: Option<f64>) -> Stop {
+        match self.timed {
+            _ if asked.rounds.is_some() => asked,
+            Timed::Both { least_rounds, budget: own } => {
+                Stop { least: Some(least_rounds), budget: budget.unwrap_or(own), ..asked }
+            }
+            Timed::FirstBatch { rounds } => Stop { rounds: Some(rounds), ..asked },
+        }
     }
 
     /// Its jobs, made from what the flags ask for.
@@ -456,43 +395,6 @@ mod tests {
         let blocks: Vec<u64> = jobs.iter().filter(|job| job.keys != 100).map(|job| job.count).collect();
         assert_eq!(totals, [100, 1_000, 10_000, 100_000], "up to ten times the job");
         assert_eq!(blocks, [1_000, 100_000], "10,000 values a key are among the totals");
-    }
-
-    #[test]
-    fn cases_are_from_everywhere_and_small_enough() {
-        let jobs = CASES.jobs(&Job { workers: 2, ..job(100, 1_000_000) }, pace).unwrap();
-        assert_eq!(jobs.len(), CASES_JOBS);
-        assert!(jobs.windows(2).all(|pair| pair[0].keys <= pair[1].keys));
-        let small = CASES.jobs(&job(10, 1_000), pace).unwrap();
-        assert!(small.len() == CASES_JOBS && small.iter().any(|job| job.count > 0), "small jobs have small cases");
-        assert!(small.iter().all(|job| job.keys * (job.values + job.output_bytes) < 3_100_000));
-        let count = |is: &dyn Fn(&Job) -> bool| jobs.iter().filter(|job| is(job)).count();
-        for skew in SKEWS {
-            assert!(count(&|job| job.skew == skew_name(skew)) >= 8, "{skew:?}");
-        }
-        assert!(count(&|job| job.count > 0) >= 10);
-        for halves in [
-            [count(&|job| job.keys < 300), count(&|job| job.keys > 300)],
-            [count(&|job| job.values < 5_000), count(&|job| job.values > 5_000)],
-            [count(&|job| job.output_bytes < 5_000), count(&|job| job.output_bytes > 5_000)],
-            [count(&|job| job.workers < 4), count(&|job| job.workers > 4)],
-        ] {
-            assert!(halves.iter().all(|half| *half >= 10), "{halves:?}");
-        }
-        for job in &jobs {
-            assert!(job.keys * job.output_bytes <= 400_000_000 && job.keys * job.values <= 200_000_000, "{job:?}");
-            assert!((1..=16).contains(&job.workers) && job.output_bytes >= 8 && job.output_bytes.is_multiple_of(8));
-        }
-    }
-
-    #[test]
-    fn points_are_spread_out_over_every_dimension() {
-        // Of 64 random points, each of eight equal parts would have from 3 to 14.
-        for dimension in 0..6 {
-            let mut parts = [0; 8];
-            (0..64).for_each(|number| parts[(8.0 * spread_out(number)[dimension]) as usize] += 1);
-            assert!(parts.iter().all(|part| (5..=11).contains(part)), "{dimension}: {parts:?}");
-        }
     }
 
     #[test]

@@ -221,7 +221,7 @@ fn plan(request: &Request, programs: &Programs, stamp: String) -> Plan {
         rows: rows.chain(not_measured).collect(),
         cells: cells(request, &programs.contenders),
         stop: request.stop,
-        repeat: timed(request).map_or(REPEAT, Timed::batches),
+        repeat: request.timed().map_or(REPEAT, Timed::batches),
         shuffle_seed: request.shuffle_seed,
         condition: request.condition,
         ended: None,
@@ -230,20 +230,11 @@ fn plan(request: &Request, programs: &Programs, stamp: String) -> Plan {
 
 /// Each contender at each job, as often as that is timed.
 pub(crate) fn cells(request: &Request, contenders: &[Contender]) -> Vec<Cell> {
-    let timed = timed(request);
+    let timed = request.timed();
     let batches = timed.map_or(REPEAT, Timed::batches);
-    let cold_rounds = (timed == Some(Timed::FirstBatch)).then_some(0);
-    // Whether equal rows come out equal is judged by cold runs.
-    let takes_part = |contender: &&Contender| cold_rounds.is_none() || contender.kind != Kind::Control;
-    let at = |at| {
-        let cells = contenders.iter().filter(takes_part).map(move |it| it.at(at, &request.jobs, batches));
-        cells.map(move |cell| Cell { cold_rounds, ..cell })
-    };
+    let cold_rounds = timed.is_some_and(|timed| !timed.is_cold()).then_some(0);
+    let at = |at| contenders.iter().map(move |it| Cell { cold_rounds, ..it.at(at, &request.jobs, batches) });
     (0..request.jobs.len()).flat_map(at).collect()
-}
-
-fn timed(request: &Request) -> Option<Timed> {
-    request.sweep.as_deref().and_then(Sweep::named).map(|sweep| sweep.timed)
 }
 
 impl Entry {
@@ -372,8 +363,10 @@ impl<'a> Session<'a> {
             }
         }
         // What hardly holds any memory needs none made ready; others may have been looked at by now.
-        let is_open =
-            |index: &usize| self.run.measured[*index].footprint.is_none() && (!is_sweep || !self.is_small(*index));
+        let is_open = |index: &usize| {
+            let is_there = !self.failed(*index) && !self.cell(*index).is_left_out();
+            is_there && self.run.measured[*index].footprint.is_none() && !(is_sweep && self.is_small(*index))
+        };
         let watched: Vec<usize> = programs.into_iter().filter(is_open).collect();
         if !watched.is_empty() {
             self.progress.restart(watched.iter().map(|&index| self.memory_costs(index)).sum());
@@ -429,7 +422,9 @@ impl<'a> Session<'a> {
             if !is_open || cell.is_left_out() {
                 continue;
             }
-            if is_sweep && slow_jobs.contains(&cell.at) && stop.rounds.is_none_or(|rounds| rounds > FEW) {
+            // Where only first batches are timed, a round is one of them.
+            let is_slow = is_sweep && cell.cold_rounds.is_none() && slow_jobs.contains(&cell.at);
+            if is_slow && stop.rounds.is_none_or(|rounds| rounds > FEW) {
                 cell.rounds = Some(FEW);
                 cell.warm_rounds = cell.warm_rounds.or(Some(1));
             }
@@ -471,16 +466,17 @@ impl<'a> Session<'a> {
         let cells = self.run.plan.cells.iter().zip(&self.entries).zip(&self.run.measured);
         let cells = cells.filter(|(_, measured)| measured.failure.is_none());
         let costs = cells.map(|((cell, entry), _)| {
-            let cold = if cell.is_cold_in(round) { entry.costs.plain } else { Duration::ZERO };
-            let warm = if cell.is_warm_in(round) { entry.costs.digested * cell.batches } else { Duration::ZERO };
-            // What is touched before each takes about as long as a batch.
-            cold + warm + if self.run.plan.condition { cold + warm / 4 } else { Duration::ZERO }
+            // What is touched before each process takes about as long as a batch.
+            let touched = if self.run.plan.condition { entry.costs.plain } else { Duration::ZERO };
+            let cold = if cell.is_cold_in(round) { entry.costs.plain + touched } else { Duration::ZERO };
+            let batches = entry.costs.digested * cell.batches;
+            cold + if cell.is_warm_in(round) { batches + touched } else { Duration::ZERO }
         });
         costs.sum()
     }
 
-    /// One cold run of each row that is not kept: whatever the passes before have left behind is not in the first round. A sweep has
-    /// so many cells that hardly one of them would come soon enough after the passes.
+    /// One cold run of each row that is not kept: whatever the passes before have left behind is not in the first round. In a sweep,
+    /// most cells run long after the passes anyway.
     fn discard(&mut self) -> Result<()> {
         if !self.run.rounds.is_empty() || self.run.plan.sweep.is_some() {
             return Ok(());
@@ -499,8 +495,10 @@ impl<'a> Session<'a> {
         self.progress.round(&self.round_line(round));
         let began = Instant::now();
         let order = self.order(round);
-        for &index in order.iter().filter(|&&index| self.cell(index).is_cold_in(round)).collect::<Vec<_>>() {
-            self.cold(index, round)?;
+        for &index in &order {
+            if self.cell(index).is_cold_in(round) {
+                self.cold(index, round)?;
+            }
         }
         for &index in &order {
             if self.cell(index).is_warm_in(round) {
@@ -549,7 +547,7 @@ impl<'a> Session<'a> {
     fn verify(&mut self, index: usize, requirements_xxh3: &str) -> Result<()> {
         let expected = self.entries[index].costs.digested;
         let is_open = self.run.measured[index].verified.is_none();
-        if is_open && self.has_shown_enough(index) {
+        if is_open && self.ends().is_some_and(|end| end.is_reached(&self.run, self.cell(index))) {
             self.run.plan.cells[index].rounds = Some(0);
         }
         let Some(contender) = self.next(index, expected, "digest") else { return Ok(()) };
@@ -600,26 +598,13 @@ impl<'a> Session<'a> {
         if contender.kind == Kind::Notebook {
             entry.limit = PATIENCE + 20 * entry.costs.digested;
         }
-        let unusable = match (&answer.report.digest, self.size(&cell)) {
-            (None, _) if !is_limit => Some(Unusable::NoDigest),
-            (_, Some(expected)) if is_limit && expected != answer.report.output_bytes => {
-                Some(Unusable::Size { expected, found: answer.report.output_bytes })
-            }
-            _ => None,
-        };
-        if let Some(unusable) = unusable {
+        if let Some(unusable) = self.unusable(&cell, &answer, is_limit) {
             return self.fail(index, Trouble::without_exit(unusable.to_string()).at(Stage::Verify, None));
         }
         if let Some(digest) = answer.report.digest.clone() {
             self.references.entry(job).or_insert(Reference { name: contender.name.clone(), digest });
         }
-        if let Some(interpreter) = answer.python.clone() {
-            let requirements_xxh3 = requirements_xxh3.to_owned();
-            let python = Python { interpreter: interpreter.clone(), requirements_xxh3 };
-            let python = self.run.machine.python.get_or_insert(python);
-            python.interpreter.packages.extend(interpreter.packages);
-            self.folder.write_machine(&self.run.machine)?;
-        }
+        self.note_python(&answer, requirements_xxh3)?;
         if !is_open {
             return Ok(());
         }
@@ -633,6 +618,26 @@ impl<'a> Session<'a> {
     /// The size of the outputs of a cell's job, whatever its own number of workers.
     fn size(&self, cell: &Cell) -> Option<u64> {
         self.sizes.get(&flags_of(&self.run.plan.cell(SEQUENTIAL, cell.at)?.job)).copied()
+    }
+
+    /// Why an answer with the right digest is none.
+    fn unusable(&self, cell: &Cell, answer: &Answer, is_limit: bool) -> Option<Unusable> {
+        match (&answer.report.digest, self.size(cell)) {
+            (None, _) if !is_limit => Some(Unusable::NoDigest),
+            (_, Some(expected)) if is_limit && expected != answer.report.output_bytes => {
+                Some(Unusable::Size { expected, found: answer.report.output_bytes })
+            }
+            _ => None,
+        }
+    }
+
+    /// Keeps which Python has answered, if it is one, with the packages that it had.
+    fn note_python(&mut self, answer: &Answer, requirements_xxh3: &str) -> Result<()> {
+        let Some(interpreter) = answer.python.clone() else { return Ok(()) };
+        let python = Python { interpreter: interpreter.clone(), requirements_xxh3: requirements_xxh3.to_owned() };
+        let python = self.run.machine.python.get_or_insert(python);
+        python.interpreter.packages.extend(interpreter.packages);
+        Ok(self.folder.write_machine(&self.run.machine)?)
     }
 
     /// Whether the outputs of a cell hardly need any memory.
@@ -825,38 +830,6 @@ impl<'a> Session<'a> {
     /// The sweep that this run is of, if there are several jobs.
     fn sweep(&self) -> Option<&'static Sweep> {
         self.run.plan.sweep.as_deref().and_then(Sweep::named)
-    }
-
-    /// Whether the row of this cell has shown at the jobs before this one that the sweep has nothing to learn from it here.
-    fn has_shown_enough(&self, index: usize) -> bool {
-        let Some(end) = self.ends() else { return false };
-        let cell = self.cell(index);
-        if cell.row == SEQUENTIAL || self.kind(index) != Kind::Strategy {
-            return false;
-        }
-        let fastest = |measured: &Measured| {
-            let took = measured.verified.as_ref()?.report.run_ns.iter().min()?;
-            Some(seconds(*took))
-        };
-        // Nothing if there is no such job, or it has no time.
-        let was_slow = |before: usize| {
-            let at = cell.at.checked_sub(before)?;
-            let index = self.run.plan.cells.iter().position(|it| it.row == cell.row && it.at == at)?;
-            let took = || fastest(&self.run.measured[index]);
-            match end {
-                _ if self.cell(index).is_left_out() => Some(true),
-                End::After(longest) => Some(took()? > longest),
-                End::Below(least) => {
-                    let ideal = fastest(self.reference_of(index)?)? / self.cell(index).job.workers as f64;
-                    Some(took().is_some_and(|took| ideal / took < least))
-                }
-            }
-        };
-        let looks = match end {
-            End::Below(_) => 1..=2,
-            End::After(_) => 1..=1,
-        };
-        looks.into_iter().all(|before| was_slow(before) == Some(true))
     }
 
     /// Takes a row out of the rest of the run, and says so.

@@ -86,9 +86,11 @@ impl fmt::Display for Preview {
             1 => "one batch".to_owned(),
             batches => format!("{batches} batches"),
         };
-        // Never one alone: `sequential` is there twice.
-        let cold = if cold == 0 { String::new() } else { format!("{cold} cold processes of one batch and ") };
-        write!(f, "each round: {cold}{warm} warm ones of {batches}, in shuffled order; ")?;
+        let processes = match cold {
+            0 => format!("{warm} processes of {batches}"),
+            cold => format!("{cold} cold processes of one batch and {warm} warm ones of {batches}"),
+        };
+        write!(f, "each round: {processes}, in shuffled order; ")?;
         writeln!(f, "the first command is")?;
         writeln!(f, "  {}", self.cells.first().map_or("", |cell| &cell.command))?;
         let Stop { rounds, within, budget, .. } = self.stop;
@@ -213,15 +215,19 @@ fn time(contenders: &[Contender], cells: &[Cell], request: &Request, paces: &BTr
         if contender.kind == Kind::Notebook && guess > SLOW.as_secs_f64() {
             let warm = 2.0 * f64::from(FEW) / f64::from(stopping::least_rounds(request.stop).max(FEW));
             time.round += guess + touch + warm * (guess + touch);
-            time.before += 2.0 * guess;
+            time.before += guess;
             continue;
         }
         let (plain, digested) = if contender.kind == Kind::Notebook { (guess, guess) } else { (plain, digested) };
         time.round += if cell.is_cold_in(1) { plain + touch } else { 0.0 };
         time.round += if cell.is_warm_in(1) { digested * f64::from(cell.batches) + touch } else { 0.0 };
-        if contender.kind != Kind::Control {
-            time.before += 2.0 * digested;
-        }
+        // Verified and looked at, in one run where there are many or it may take long.
+        time.before += match contender.kind {
+            Kind::Control => 0.0,
+            Kind::Notebook => digested,
+            _ if is_sweep => digested,
+            _ => 2.0 * digested,
+        };
         if !is_sweep {
             time.before += plain + touch;
         }

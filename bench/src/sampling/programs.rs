@@ -12,6 +12,7 @@ use crate::process::tell;
 use crate::run::allocator::Allocator;
 use crate::run::job::Job;
 use crate::run::plan::{Cell, Kind, SEQUENTIAL, Stop};
+use crate::run::sweep::{Sweep, Timed};
 use crate::sampling::{hyperfine, setup};
 
 /// What is to be measured, with nothing left open.
@@ -47,7 +48,7 @@ pub struct Request {
 
 /// The programs that take part, and all that is needed to time them.
 pub struct Programs {
-    /// All that are to be measured, the control last.
+    /// All that are to be measured, the control last if there is one.
     pub contenders: Vec<Contender>,
     /// Those that cannot be, and why.
     pub not_measured: Vec<(Contender, String)>,
@@ -101,11 +102,13 @@ pub fn find(request: &Request, root: &Path, interrupt: &Interrupt) -> Result<Pro
         Some(missing) => not_measured.extend(programs.into_iter().map(|program| (program, missing.to_string()))),
         None => contenders.extend(programs),
     }
-    contenders.push(sequential.control());
+    if request.has_control() {
+        contenders.push(sequential.control());
+    }
     Ok(Programs { contenders, not_measured, unbuilt, sequential, requirements_xxh3, toolchain, hyperfine })
 }
 
-/// The rows of what is asked for, as far as that is known before anything is built or installed, the control last.
+/// The rows of what is asked for, as far as that is known before anything is built or installed, the control last if there is one.
 ///
 /// # Errors
 ///
@@ -122,11 +125,21 @@ pub fn expected(request: &Request, root: &Path) -> Result<Vec<Contender>> {
         contenders.extend(selection::counterparts(&selection, &contenders));
         contenders.extend(selection::notebook_programs(root, &selection));
     }
-    contenders.extend(control);
+    contenders.extend(control.filter(|_| request.has_control()));
     Ok(contenders)
 }
 
 impl Request {
+    /// What is timed of each cell, if it is of a sweep.
+    pub(crate) fn timed(&self) -> Option<Timed> {
+        self.sweep.as_deref().and_then(Sweep::named).map(|sweep| sweep.timed)
+    }
+
+    /// Whether `sequential` is entered a second time: cold runs tell whether equal rows come out equal.
+    fn has_control(&self) -> bool {
+        self.timed().is_none_or(Timed::is_cold)
+    }
+
     /// Whether a row belongs to it. The machine's limit is that of memory, and the other workloads hardly use any. A sweep asks
     /// how rows differ, not how far they are from it.
     fn is_for(&self, contender: &Contender) -> bool {

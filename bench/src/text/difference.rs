@@ -16,7 +16,7 @@ pub fn table(differences: &Differences, names: [&str; 2]) -> String {
         ("second is", Align::Left),
     ];
     let row = |row: &Difference| {
-        let [first, second] = row.cold.map(number::time);
+        let [first, second] = row.times.map(number::time);
         vec![row.name.clone(), first, second, number::ratio(row.ratio), row.verdict.to_string()]
     };
     let rows: Vec<Vec<String>> = differences.rows.iter().map(row).collect();

@@ -354,11 +354,11 @@ fn provenance(run: &Run) -> String {
     item("Commit", &machine.commit_line());
     item("Started", &plan.stamp);
     let rounds = match plan.stop.rounds {
-        None if !plan.has_cold_runs() => run.rounds.len().to_string(),
         Some(rounds) => format!("{} of {rounds}", run.rounds.len()),
         None => format!("{}, until within {} or for {} s", run.rounds.len(), within(run), plan.stop.budget),
     };
-    let discarded = if plan.has_cold_runs() { ", after one that was discarded" } else { "" };
+    let is_discarded = run.measured.iter().any(|measured| measured.discarded.is_some());
+    let discarded = if is_discarded { ", after one that was discarded" } else { "" };
     item("Rounds", &format!("{rounds}, shuffled with seed {}{discarded}", plan.shuffle_seed));
     item("Memory touched before each timed process", if plan.condition { "yes" } else { "no" });
     let process = if plan.has_cold_runs() { "warm process" } else { "process" };

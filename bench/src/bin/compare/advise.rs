@@ -11,13 +11,13 @@ use bench::advice::case::Case;
 use bench::advice::check::{self, Asked};
 use bench::advice::model::Model;
 use bench::entrants::selection::{self, Selection};
-use bench::numbers::difference;
 use bench::numbers::digits::short_time;
 use bench::process::interrupt::Interrupt;
 use bench::process::tell::{self, Usage};
 use bench::report;
 use bench::run::Run;
 use bench::run::allocator::Allocator;
+use bench::run::machine::Machine;
 use bench::sampling::machine;
 use clap::{Args, ValueEnum};
 use harness::{SKEWS, skew_name, skew_named};
@@ -183,8 +183,8 @@ fn answer(asked: &Advise, root: &Path) -> Result<()> {
 /// Measures fresh cases, prints what was predicted beside what was measured, and stores both with the run.
 fn check_model(asked: &Advise, dir: &Path, root: &Path, interrupt: &Interrupt) -> Result<()> {
     let model = model("--check", dir)?;
-    for difference in from_here(dir, root)? {
-        tell::warn(format_args!("{difference}: the errors are of that as well"));
+    if let Some([there, here]) = other_machine(dir, root)? {
+        tell::warn(format_args!("the run was measured on another machine, {there}; this one is {here}"));
     }
     let only: Vec<String> = Vec::new();
     let selection = Selection::of(&only, root, false)?;
@@ -212,13 +212,11 @@ fn check_model(asked: &Advise, dir: &Path, root: &Path, interrupt: &Interrupt) -
     tell::print(&check.text()).context("standard output")
 }
 
-/// What is not the same about the machine and the sources of the run in `dir`, in words.
-fn from_here(dir: &Path, root: &Path) -> Result<Vec<String>> {
-    let here = machine::inspect(root, None, String::new(), None);
-    let differences = difference::of_machines(&Run::read(dir)?.machine, &here);
-    let counts = |what: &str| ["processor", "number of CPUs", "CPU quota", "commit"].contains(&what);
-    let differences = differences.into_iter().filter(|(what, ..)| counts(what));
-    Ok(differences.map(|(what, then, now)| format!("the {what} of that run is {then}, and here it is {now}")).collect())
+/// The machine of the run in `dir` and this one, if they are not of the same kind.
+fn other_machine(dir: &Path, root: &Path) -> Result<Option<[String; 2]>> {
+    let kind = |machine: &Machine| (machine.cpu.clone(), machine.cpus_available, machine.cpu_quota);
+    let (there, here) = (Run::read(dir)?.machine, machine::inspect(root, None, String::new(), None));
+    Ok((kind(&there) != kind(&here)).then(|| [there.line(), here.line()]))
 }
 
 /// Says in how many cases the models of two runs pick the same.

@@ -10,7 +10,7 @@ use bench::report;
 use bench::run::Run;
 use bench::run::folder::PLAN;
 use bench::run::job::Job;
-use bench::run::plan::{Ended, Plan, Row, Stop};
+use bench::run::plan::{Ended, Plan, Row};
 use bench::run::sweep::{SWEEPS, Sweep};
 use bench::sampling::programs::{self, Request};
 use bench::sampling::{engine, pace};
@@ -111,10 +111,6 @@ pub(crate) fn requests(given: &Request, root: &Path) -> Result<Vec<(&'static Swe
 /// A sweep over those of the strategies of a run that it is for. `given` says when that has rounds enough, and how it is measured.
 fn request(sweep: &Sweep, job: &Job, strategies: &[String], given: &Request) -> Result<Request, Usage> {
     let is_for = |name: &&String| sweep.only.is_empty() || sweep.only.contains(&name.as_str());
-    let stop = match given.stop.rounds {
-        Some(_) => given.stop,
-        None => Stop { budget: sweep.budget, least: Some(sweep.least_rounds), ..given.stop },
-    };
     Ok(Request {
         only: strategies.iter().filter(is_for).cloned().collect(),
         allocators: sweep.allocators.to_vec(),
@@ -123,7 +119,7 @@ fn request(sweep: &Sweep, job: &Job, strategies: &[String], given: &Request) -> 
         name: Some(sweep.name.to_owned()),
         python: None,
         jobs: sweep.jobs(job, pace::seconds_per_value).map_err(Usage)?,
-        stop,
+        stop: sweep.stop(given.stop, None),
         ..given.clone()
     })
 }

@@ -124,10 +124,7 @@ fn measure(options: &Options, root: &Path) -> Result<u8> {
         ..request(&options.measuring, is_new, root)?
     };
     if options.full {
-        if !request.allocators.iter().all(|allocator| allocator.is_system()) {
-            let message = "--full is measured with the system's allocator; `sweep allocators` compares it with others";
-            return Err(Usage(message.to_owned()).into());
-        }
+        of_system("--full", &request)?;
         request.jobs.iter().try_for_each(full::check)?;
     }
     let interrupt = listen()?;
@@ -176,16 +173,28 @@ fn request(options: &Measuring, is_new: bool, root: &Path) -> Result<Request> {
     })
 }
 
+/// Refuses other allocators than the system's where nothing would show them.
+fn of_system(what: &str, request: &Request) -> Result<(), Usage> {
+    if request.allocators.iter().all(|allocator| allocator.is_system()) {
+        return Ok(());
+    }
+    Err(Usage(format!("{what} is measured with the system's allocator; `sweep allocators` compares it with others")))
+}
+
 /// The request of a sweep, which has its own defaults.
 fn swept_request(swept: &Swept, root: &Path) -> Result<Request> {
-    Ok(Request {
+    let request = Request {
         only: swept.only(),
         allocators: swept.measuring.allocators(swept.sweep.allocators),
         sweep: Some(swept.sweep.name.to_owned()),
         jobs: swept.jobs()?,
         stop: swept.stop(),
         ..request(&swept.measuring, true, root)?
-    })
+    };
+    if !swept.sweep.timed.is_cold() {
+        of_system(&format!("sweep {}", swept.sweep.name), &request)?;
+    }
+    Ok(request)
 }
 
 /// Measures a new run, and shows it.

@@ -11,7 +11,7 @@ use bench::run::allocator::Allocator;
 use bench::run::folder;
 use bench::run::job::Job;
 use bench::run::plan::Stop;
-use bench::run::sweep::{SWEEPS, Sweep};
+use bench::run::sweep::{SWEEPS, Sweep, Timed};
 use bench::sampling::{neighbour, pace, setup};
 use bench::text::splice::Part;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -78,8 +78,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "PYTHON", num_args = 0..=1, require_equals = true, default_missing_value = "python3")]
     python: Option<String>,
 
-    /// Measure every sweep but allocators too, each in a folder below the run's: forty minutes on two CPUs, and some ten
-    /// more with --python. compare advise needs such a run.
+    /// Measure every sweep but allocators too, each in a folder below the run's: forty minutes on two CPUs, with --python.
+    /// compare advise needs such a run.
     #[arg(long)]
     pub(crate) full: bool,
 
@@ -317,9 +317,7 @@ impl Swept {
 
     /// When there are rounds enough.
     pub(crate) fn stop(&self) -> Stop {
-        let asked = self.measuring.stop();
-        let budget = self.measuring.budget.unwrap_or(self.sweep.budget);
-        if asked.rounds.is_some() { asked } else { Stop { budget, least: Some(self.sweep.least_rounds), ..asked } }
+        self.sweep.stop(self.measuring.stop(), self.measuring.budget)
     }
 }
 
@@ -366,10 +364,15 @@ impl Measuring {
 /// All sweeps, each with what it does unless flags say otherwise.
 fn sweeps() -> String {
     let line = |sweep: &Sweep| {
-        let Sweep { name, about, only, least_rounds, budget, .. } = sweep;
+        let Sweep { name, about, only, timed, .. } = sweep;
         let only = if only.is_empty() { "all strategies".to_owned() } else { only.join(", ") };
-        let minutes = budget / 60.0;
-        format!("{name}: {about}; {only}; {least_rounds} rounds at least, and none begun after {minutes} minutes")
+        let rounds = match timed {
+            Timed::Both { least_rounds, budget } => {
+                format!("{least_rounds} rounds at least, and none begun after {} minutes", budget / 60.0)
+            }
+            Timed::FirstBatch { rounds } => format!("{rounds} rounds of first batches"),
+        };
+        format!("{name}: {about}; {only}; {rounds}")
     };
     SWEEPS.iter().map(line).collect::<Vec<_>>().join("\n")
 }

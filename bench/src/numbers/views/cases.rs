@@ -1,7 +1,7 @@
 //! What the fastest strategy brings at jobs of all kinds: the first batch of a process, with its start.
 //!
-//! Every job is timed in a few processes of one batch. The fastest strategy is the one with the least of many medians, and so it
-//! is by chance often a little faster than it would be again.
+//! Every job is timed in a few processes of one batch. The least of many medians is partly luck: measured again, it would often
+//! be a little more.
 
 use crate::numbers::curves::{self, Curve, Curves, Drawing, Mark, Unit};
 use crate::numbers::digits::short_time;
@@ -36,8 +36,8 @@ pub struct Case {
     pub time: Figure,
     /// How many times faster than `sequential` that is.
     pub speed_up: Ratio,
-    /// How many strategies were timed, `sequential` among them.
-    pub timed: usize,
+    /// How many strategies were timed besides `sequential`.
+    pub others: usize,
 }
 
 impl Cases {
@@ -104,7 +104,7 @@ fn case(run: &Run, at: usize, job: Job) -> Option<Case> {
         sequential: sequential.clone(),
         fastest: (*fastest).to_owned(),
         time: time.clone(),
-        timed: timed.len(),
+        others: timed.len() - 1,
     })
 }
 
@@ -127,8 +127,8 @@ fn caption(rows: &[&Case]) -> Option<String> {
         (awake, asleep) => awake.or(asleep)?,
     };
     Some(format!(
-        "How many times faster than sequential the fastest other strategy is at each of {} jobs, by the first batch of a process \
-         with its start, over what that takes sequential; higher is better. {} The most is {most}.",
+        "How many times faster than sequential the fastest other strategy is at each of {} jobs, timed from its start to the end of its \
+         first batch, against what sequential takes; higher is better. {} The most is {most}.",
         rows.len(),
         who_is_faster(rows),
     ))
@@ -175,7 +175,7 @@ mod tests {
             fastest: "rayon-iter".into(),
             time: figure((at + 1) as f64 / 1e3 / speed_up),
             speed_up: Ratio { value: *speed_up, interval: None },
-            timed: 2,
+            others: 1,
         });
         let rows: Vec<Case> = rows.collect();
         who_is_faster(&rows.iter().collect::<Vec<_>>())

@@ -6,11 +6,11 @@ use crate::text::number;
 use crate::text::table::{Align, markdown};
 
 pub(super) const HOW_TO_READ: &str = "\
-A row is one job; where a strategy is named at one of them, the name ends in its number. A key computes so many values, sleeps and
-gives so many bytes: values and sleep are means over the keys, which share them out by the skew. W is the number of workers;
-`spawn-per-key` has a thread for each key all the same. Times are medians over a few processes, on the strategy's own clock, from its
-start to the end of its first batch. Fastest is the strategy with the least median, `sequential` not among them, and faster how many
-times faster than `sequential` it is. Of several that are about as fast, which one comes first is chance.
+A row is one job; where a strategy is named at one of them, the name ends in its number. A key computes so many values, sleeps,
+and gives so many bytes. Values and sleep are averages; the skew says how they are divided among the keys. W is the number of
+workers; `spawn-per-key` has a thread for each key all the same. Times are medians over a few processes, on the strategy's own
+clock, from its start to the end of its first batch. Fastest is the strategy with the least median besides `sequential`, and faster is
+how many times faster than `sequential` it is. Of several that are about as fast, which one comes first is chance.
 
 ";
 
@@ -48,17 +48,14 @@ pub(super) fn tables(view: &Cases) -> String {
         ]
     };
     let rows: Vec<Vec<String>> = view.rows.iter().map(row).collect();
-    format!("The fastest{} at each job.\n\n{}\n", timed(view), markdown(&columns, &rows))
+    format!("The fastest of {} at each job, besides `sequential`.\n\n{}\n", others(view), markdown(&columns, &rows))
 }
 
 /// How many strategies there were to choose from.
-fn timed(view: &Cases) -> String {
-    let timed = || view.rows.iter().map(|row| row.timed);
-    match (timed().min(), timed().max()) {
-        (Some(least), Some(most)) if least < most => format!(" of {least} to {most} strategies"),
-        (Some(all), _) => format!(" of {all} strategies"),
-        _ => String::new(),
-    }
+fn others(view: &Cases) -> String {
+    let others = || view.rows.iter().map(|row| row.others);
+    let (least, most) = (others().min().unwrap_or(0), others().max().unwrap_or(0));
+    if least < most { format!("{least} to {most} strategies") } else { format!("{most} strategies") }
 }
 
 /// Whole microseconds.
