@@ -49,6 +49,9 @@ const OVERSLEPT: (f64, f64) = (6e-5, 0.05);
 /// Relative errors far above this count by their size and not by its square: a cell that was disturbed is to be passed over.
 const USUAL: f64 = 0.1;
 
+/// How far a parameter is moved to see what that changes.
+const STEP: f64 = 1e-5;
+
 /// Parts into which the jobs are divided, each to be predicted by a fit to the others.
 const PARTS: usize = 10;
 
@@ -310,7 +313,6 @@ impl LeastSquaresProblem<f64, Dyn, Dyn> for Fitted<'_> {
     }
 
     fn jacobian(&self) -> Option<DMatrix<f64>> {
-        const STEP: f64 = 1e-5;
         let here = self.residuals()?;
         let columns = (0..self.parameters.len()).map(|index| {
             let mut moved = self.clone();
@@ -421,6 +423,20 @@ mod tests {
         full.sweeps[0].measured.iter_mut().for_each(|measured| measured.warm.clear());
         let error = fit(&full, synthetic::traits).unwrap_err().to_string();
         assert!(error.starts_with("its sweep grain has no times of sequential"), "{error}");
+    }
+
+    #[test]
+    fn what_does_not_depend_on_a_cost_need_not_be_worked_out_again() {
+        let observations = Observations::of(&synthetic::full(&synthetic::truth(), 0.02, 1)).unwrap();
+        let cells: Vec<&Observed> = observations.cells.iter().filter(|cell| cell.strategy == "counter").collect();
+        let fitted = Fitted::new(&cells, &Setting { cpus: 2.0, overslept: Some(6e-5) }, Schedule::Greedy);
+        let (here, jacobian) = (fitted.residuals().unwrap(), fitted.jacobian().unwrap());
+        for index in 0..fitted.parameters.len() {
+            let mut moved = fitted.clone();
+            moved.parameters[index] += STEP;
+            let column = (moved.residuals().unwrap() - &here) / STEP;
+            assert!((jacobian.column(index) - column).amax() < 1e-9, "{index}");
+        }
     }
 
     #[test]

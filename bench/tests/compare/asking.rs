@@ -188,6 +188,22 @@ fn a_plan_of_a_sweep_has_every_row_at_every_job() {
 }
 
 #[test]
+fn cases_are_first_batches_on_the_systems_allocator() {
+    let tree = Tree::new(&["sequential", "twice"]);
+    let flags = ["sweep", "cases", "--plan", "--bin-dir", "programs", "--workers", "2", "--only", "twice"];
+    let output = tree.compare(&flags).output().unwrap();
+    assert_status(&output, 0);
+    let told = stdout(&output);
+    assert!(told.starts_with("2 rows: sequential, twice\n48 jobs:\n"), "{told}");
+    assert!(told.contains("\neach round: 96 processes of one batch, in shuffled order;"), "{told}");
+    assert!(told.contains("\n3 rounds\n"), "{told}");
+    let refused = tree.compare(&[&flags[..], &["--allocator", "system,mimalloc"]].concat()).output().unwrap();
+    assert_status(&refused, 2);
+    let message = "sweep cases is measured with the system's allocator; `sweep allocators` compares it with others";
+    assert_eq!(stderr(&refused), format!("error: {message}\n"));
+}
+
+#[test]
 fn a_plan_builds_nothing() {
     let tree = unbuilt(&["sequential", "twice"]);
     let before = entries(&tree);
