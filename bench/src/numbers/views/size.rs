@@ -1,10 +1,11 @@
 //! Whether the time of a value stays the same: over all values of a job, and over the size of a block.
 
 use crate::numbers::curves::{self, Curve, Curves, Drawing, Point, Unit};
-use crate::numbers::stats::{Figure, RUNS_FOR_AN_INTERVAL, Ratio};
+use crate::numbers::stats::{self, Figure, RUNS_FOR_AN_INTERVAL, Ratio};
 use crate::numbers::views::{Clock, Strategy, axis, jobs, least, strategies};
 use crate::run::Run;
 use crate::run::job::Job;
+use crate::run::sample::Cold;
 
 /// The view.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +36,17 @@ pub struct Row {
     pub warm: Vec<Option<Figure>>,
     /// Seconds per value of a whole process.
     pub cold: Vec<Option<Figure>>,
+    /// What the processors were busy with in a whole process.
+    pub busy: Vec<Option<Busy>>,
+}
+
+/// Processor time of a whole process, without children that nobody waited for, in seconds per value: medians.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Busy {
+    /// In the program.
+    pub user: f64,
+    /// In the kernel: mapping and clearing pages, starting threads and processes, moving outputs between them.
+    pub system: f64,
 }
 
 /// Where the time of a value is nearly the same.
@@ -63,8 +75,8 @@ impl Size {
         let all = strategies(run);
         let jobs: Vec<(usize, Job)> = jobs(run).into_iter().collect();
         let total = |job: &Job| job.keys * job.count;
-        let by_total = series(&all, &jobs, |job| job.keys, total);
-        let by_block = series(&all, &jobs, total, |job| job.count * VALUE_BYTES);
+        let by_total = series(run, &all, &jobs, |job| job.keys, total);
+        let by_block = series(run, &all, &jobs, total, |job| job.count * VALUE_BYTES);
         Size { by_total, by_block }
     }
 
@@ -107,6 +119,7 @@ fn curve(series: &Series, row: &Row) -> Curve {
 
 /// The most jobs that have `constant` in common and differ in `x`; nothing if that is only one.
 fn series(
+    run: &Run,
     all: &[Strategy],
     jobs: &[(usize, Job)],
     constant: impl Fn(&Job) -> u64,
@@ -130,10 +143,20 @@ fn series(
             };
             alike.iter().map(time).collect()
         };
-        Row { name: own.name.clone(), warm: times(Clock::Warm), cold: times(Clock::Cold) }
+        let busy = alike.iter().map(|(_, at)| busy(run, &own.name, *at)).collect();
+        Row { name: own.name.clone(), warm: times(Clock::Warm), cold: times(Clock::Cold), busy }
     });
     let rows = rows.filter(|row| row.cold.iter().any(Option::is_some)).collect();
     Some(Series { xs: alike.iter().map(|(x, _)| *x).collect(), constant, rows })
+}
+
+/// What the processors were busy with, at one job.
+fn busy(run: &Run, row: &str, at: usize) -> Option<Busy> {
+    let cell = run.plan.cell(row, at)?;
+    let cold = &run.measured(&cell.name)?.cold;
+    let values = (cell.job.keys * cell.job.count) as f64;
+    let per_value = |time: fn(&Cold) -> f64| Some(stats::median(cold.values().map(time))? / values);
+    Some(Busy { user: per_value(|cold| cold.user)?, system: per_value(|cold| cold.system)? })
 }
 
 impl Row {
