@@ -146,7 +146,16 @@ struct Fitted<'a> {
 impl<'a> Fitted<'a> {
     /// By the schedule that explains best how unequal and sleeping keys are shared out.
     fn best(cells: &[&'a Observed], setting: &Setting) -> Fitted<'a> {
+        let least = |one: Fitted<'a>, other: Fitted<'a>| {
+            if other.misfit(|_| true) < one.misfit(|_| true) { other } else { one }
+        };
         let fits = SCHEDULES.map(|schedule| Fitted::new(cells, setting, schedule).refined(1e-3));
+        // Costs depend little on the schedule: from those of the best fit, the others may find their way where they got stuck.
+        let costs = fits.iter().cloned().reduce(least).map(|best| best.parameters);
+        let fits = fits.map(|fit| {
+            let from = Fitted { parameters: costs.clone().unwrap_or_else(|| fit.parameters.clone()), ..fit.clone() };
+            least(fit, from.refined(1e-3))
+        });
         // Of equals the first is taken: the simplest.
         let misfit = |fit: &Fitted<'_>| fit.misfit(|cell| cell.tells_schedule);
         let is_better = |fit: &Fitted<'_>, than: &Fitted<'_>| misfit(fit) < 0.99 * misfit(than);

@@ -157,7 +157,8 @@ mod tests {
             assert!(heads > 6, "{run}: {heads}");
         }
         assert_eq!(meaning("", "", "unheard-of"), None);
-        let cases = ["job", "keys", "values", "asleep", "output", "skew", "W", "sequential", "fastest", "time", "faster"];
+        let cases =
+            ["job", "keys", "values", "asleep", "output", "skew", "W", "sequential", "fastest", "time", "faster"];
         for head in cases {
             let means = meaning("", "The fastest of 15 strategies at each job.", head);
             assert!(means.is_some() && means != meaning("", "", head), "{head}");

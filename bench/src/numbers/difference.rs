@@ -84,7 +84,8 @@ pub fn between(first: &Run, second: &Run) -> Result<Differences, Incomparable> {
         return Err(Incomparable::Jobs(line(&jobs(first)), line(&jobs(second))));
     }
     let times = if first.plan.has_cold_runs() { cold } else { first_batch };
-    let figure = |measured: &Measured, run| Figure::of_run(&times(measured), run).filter(|_| measured.failure.is_none());
+    let figure =
+        |measured: &Measured, run| Figure::of_run(&times(measured), run).filter(|_| measured.failure.is_none());
     let mut only_one = Vec::new();
     let mut both = Vec::new();
     for cell in first.plan.cells.iter().filter(|cell| cell.row != CONTROL) {

@@ -61,6 +61,9 @@ pub const SWEEPS: [Sweep; 8] = [GRAIN, SCALING, SKEW, SIZE, BLOCKING, INTERFEREN
 /// Rounds of a sweep of many cells: the fewest that have an interval.
 const FEW_ROUNDS: u32 = 6;
 
+/// Seconds of such a sweep: on two CPUs, the fewest rounds take as long or longer.
+const MANY_CELLS: f64 = 100.0;
+
 const SYSTEM: &[Allocator] = &[Allocator::System];
 
 const GRAIN: Sweep = Sweep {
@@ -85,7 +88,7 @@ const GRAIN: Sweep = Sweep {
     },
     // Half of what METG(50 %) needs a point below of.
     ends: Some(End::Below(0.25)),
-    timed: Timed::Both { least_rounds: FEW_ROUNDS, budget: 3.5 * 60.0 },
+    timed: Timed::Both { least_rounds: FEW_ROUNDS, budget: MANY_CELLS },
     is_of_full: true,
 };
 
@@ -117,7 +120,7 @@ const SCALING: Sweep = Sweep {
         Ok([of("sum", job.count.div_ceil(2)), of("fill", job.count.div_ceil(10))].concat())
     },
     ends: None,
-    timed: Timed::Both { least_rounds: FEW_ROUNDS, budget: 3.0 * 60.0 },
+    timed: Timed::Both { least_rounds: FEW_ROUNDS, budget: MANY_CELLS },
     is_of_full: true,
 };
 
@@ -133,7 +136,7 @@ const SKEW: Sweep = Sweep {
         Ok(SKEWS.map(|skew| Job { skew: skew_name(skew).to_owned(), count, ..job.clone() }).into())
     },
     ends: None,
-    timed: Timed::Both { least_rounds: FEW_ROUNDS, budget: 2.5 * 60.0 },
+    timed: Timed::Both { least_rounds: FEW_ROUNDS, budget: MANY_CELLS },
     is_of_full: true,
 };
 
@@ -146,8 +149,8 @@ const SIZE: Sweep = Sweep {
     jobs: |job, _| {
         let blocks = blocks(job)?;
         let totals = (0..=5).map(|power| Job { count: 100 * 10u64.pow(power), ..job.clone() });
-        // The outputs of processes are held twice while they are moved.
-        let memory = harness::available_memory() / 5 * 2;
+        // The outputs of processes are held twice while they are moved, and more than that is touched beforehand.
+        let memory = harness::available_memory() / 3;
         let fits = |of: &Job| 8 * u128::from(of.keys) * u128::from(of.count) <= memory && of.count <= 10 * job.count;
         let mut jobs: Vec<Job> = totals.filter(fits).collect();
         let others: Vec<Job> = blocks.into_iter().filter(|block| !jobs.contains(block)).collect();
@@ -155,7 +158,7 @@ const SIZE: Sweep = Sweep {
         Ok(jobs)
     },
     ends: None,
-    timed: Timed::Both { least_rounds: FEW_ROUNDS, budget: 3.0 * 60.0 },
+    timed: Timed::Both { least_rounds: FEW_ROUNDS, budget: MANY_CELLS },
     is_of_full: true,
 };
 
@@ -181,7 +184,7 @@ const BLOCKING: Sweep = Sweep {
         Ok(jobs)
     },
     ends: None,
-    timed: Timed::Both { least_rounds: FEW_ROUNDS, budget: 3.0 * 60.0 },
+    timed: Timed::Both { least_rounds: FEW_ROUNDS, budget: MANY_CELLS },
     is_of_full: true,
 };
 

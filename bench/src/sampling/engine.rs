@@ -434,7 +434,7 @@ impl<'a> Session<'a> {
             }
             let is_warm = notebook::pair(&cell.row).is_some_and(|pair| pair.clock == Clock::Warm);
             // The sweeps of a full run take their time too.
-            let (rounds, few) = if self.run.plan.full { (FEW, 1) } else { (LEAST_ROUNDS, FEW) };
+            let (rounds, few) = if self.run.plan.full { (FEW, 0) } else { (LEAST_ROUNDS, FEW) };
             let rounds = stopping::least_rounds(stop).min(rounds);
             cell.rounds = Some(rounds);
             cell.warm_rounds = Some(if is_warm { rounds } else { rounds.min(few) });

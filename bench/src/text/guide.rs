@@ -243,8 +243,10 @@ const LINES: [Advice; 17] = [
                 Some(least) => (least, ""),
                 None => (least(|row| &row.cold)?, ", process and all"),
             };
-            let text =
-                format!("no strategy is clearly faster where a key takes less than {}{whole}", number::short_time(least));
+            let text = format!(
+                "no strategy is clearly faster where a key takes less than {}{whole}",
+                number::short_time(least)
+            );
             Some(figures.grain(text, true))
         },
     },

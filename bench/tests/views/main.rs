@@ -401,7 +401,7 @@ fn the_headline_has_a_bar_for_each_strategy_and_the_limits_as_marks() {
     assert_eq!(bars.marks.len(), 2);
     assert_near(bars.marks[0].value, 0.1 / 3.0 + PROCESS, 0.03);
     assert!(
-        figures[0].caption.contains("The shortest is that of fast: sequential takes 1.9"),
+        figures[0].caption.contains("The shortest is that of fast: sequential takes 2.0 times"),
         "{}",
         figures[0].caption
     );

@@ -144,6 +144,7 @@ pub(crate) fn first_batches(mut run: Run) -> Run {
         measured.warm.values_mut().for_each(|answer| answer.report.run_ns.truncate(1));
     }
     run.plan.repeat = 1;
+    run.plan.stop.rounds = u32::try_from(run.rounds.len()).ok();
     run
 }
 

@@ -143,9 +143,10 @@ impl Grain {
         let finest = |row: &&Row| matches!(row.by(clock).half, Bound::Below(_));
         let finest: Vec<&str> = self.rows.iter().filter(finest).map(|row| row.name.as_str()).collect();
         let stands_out = match least(&self.rows, |row| row.by(clock).half.grain()) {
-            _ if !finest.is_empty() => {
-                Some(format!(" Half of the ideal is left even at the finest grain that was measured: {}.", finest.join(", ")))
-            }
+            _ if !finest.is_empty() => Some(format!(
+                " Half of the ideal is left even at the finest grain that was measured: {}.",
+                finest.join(", ")
+            )),
             Some((row, grain)) => {
                 let grain = short_time(grain);
                 Some(format!(" The smallest grain with half of the ideal is that of {}, {grain}.", row.name))

@@ -86,7 +86,18 @@ mod tests {
 
     fn cases(keys: u64, count: u64) -> Vec<Job> {
         let (workload, skew, rng) = ("fill".to_owned(), "uniform".to_owned(), "xoshiro".to_owned());
-        jobs(&Job { workload, keys, count, skew, rng, seed: 42, workers: 2, values: 0, output_bytes: 8, neighbour: false })
+        jobs(&Job {
+            workload,
+            keys,
+            count,
+            skew,
+            rng,
+            seed: 42,
+            workers: 2,
+            values: 0,
+            output_bytes: 8,
+            neighbour: false,
+        })
     }
 
     #[test]
