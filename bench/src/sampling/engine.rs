@@ -349,12 +349,14 @@ impl<'a> Session<'a> {
     fn measure(&mut self, requirements_xxh3: &str) -> Result<()> {
         // The control is `sequential`, which need not be verified and watched twice.
         let programs: Vec<usize> = (0..self.entries.len()).filter(|&index| self.kind(index) != Kind::Control).collect();
+        // Before memory is looked at, which takes its time.
+        let slow_jobs = self.slow_jobs();
         self.progress.restart(programs.iter().map(|&index| self.entries[index].costs.digested).sum());
         self.progress.stage("comparing digests");
         for &index in &programs {
             self.verify(index, requirements_xxh3)?;
         }
-        self.plan_the_rounds()?;
+        self.plan_the_rounds(&slow_jobs)?;
         let is_sweep = self.run.plan.sweep.is_some();
         if !is_sweep {
             self.progress.stage("trying what becomes of the other keys when one fails");
@@ -408,15 +410,19 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// The jobs of a sweep at which `sequential` takes long.
+    fn slow_jobs(&self) -> BTreeSet<usize> {
+        let cells = self.entries.iter().zip(&self.run.plan.cells);
+        let is_slow = |entry: &Entry, cell: &Cell| cell.row == SEQUENTIAL && entry.costs.plain > SLOW_OF_A_SWEEP;
+        cells.filter(|(entry, cell)| is_slow(entry, cell)).map(|(_, cell)| cell.at).collect()
+    }
+
     /// Decides how often each slow row is timed, now that it has shown what it takes, and says how long that will be.
-    fn plan_the_rounds(&mut self) -> Result<()> {
+    fn plan_the_rounds(&mut self, slow_jobs: &BTreeSet<usize>) -> Result<()> {
         let mut slow = Vec::new();
         // Of a run that goes on, it is decided: a program may take longer today.
         let is_open = !self.run.is_timed();
         let stop = self.run.plan.stop;
-        let sequential = self.entries.iter().zip(&self.run.plan.cells).filter(|(_, cell)| cell.row == SEQUENTIAL);
-        let slow_jobs: BTreeSet<usize> =
-            sequential.filter(|(entry, _)| entry.costs.plain > SLOW_OF_A_SWEEP).map(|(_, cell)| cell.at).collect();
         let is_sweep = self.run.plan.sweep.is_some();
         for (entry, cell) in self.entries.iter().zip(&mut self.run.plan.cells) {
             if !is_open || cell.is_left_out() {
