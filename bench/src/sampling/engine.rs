@@ -59,7 +59,7 @@ const SLOW_OF_A_FULL_RUN: Duration = Duration::from_millis(500);
 
 /// A job of a sweep at which `sequential` takes longer is timed in [`FEW`] rounds, one of them warm: 8 GB of outputs would else
 /// take as long as all other jobs.
-const SLOW_OF_A_SWEEP: Duration = Duration::from_secs(1);
+const SLOW_OF_A_SWEEP: Duration = Duration::from_secs(2);
 
 /// Batches by which a row shows, before it is timed, whether it takes part at the next job of a sweep: the fastest counts.
 const LOOKS: u32 = 2;
