@@ -7,6 +7,7 @@ use crate::advice::answer::{Needs, order};
 use crate::advice::case::Case;
 use crate::advice::model::{Model, Prediction};
 use crate::numbers::random::below;
+use crate::run::sweep::between;
 
 /// How often a case is drawn that is outside of what was measured, or larger than allowed, before it is given up. Of the whole
 /// space of a small run one in ten fits.
@@ -75,7 +76,7 @@ pub(crate) fn draw(model: &Model, limits: Limits, rng: &mut Xoshiro256PlusPlus) 
     let measured = &model.measured;
     let skews: Vec<_> =
         harness::SKEWS.into_iter().filter(|skew| measured.skews.contains(harness::skew_name(*skew))).collect();
-    let between = |rng: &mut _, (least, most): (f64, f64)| (least.ln() + (most / least).ln() * share(rng)).exp();
+    let between = |rng: &mut _, (least, most): (f64, f64)| between(share(rng), least, most);
     // Before anything else, since most grains are too short to be asleep for as long as was measured.
     let is_asleep = measured.asleep.is_some() && share(rng) < ASLEEP;
     (0..TRIES).find_map(|_| {

@@ -92,6 +92,11 @@ pub(crate) struct Costs<'a> {
 }
 
 impl Demand {
+    /// Whether how long the keys take depends on how they are shared out.
+    pub(crate) fn tells_schedule(&self) -> bool {
+        !self.unequal.is_empty() || self.asleep > 0.0
+    }
+
     /// The average key, which is every key where they are equal.
     pub(crate) fn average(&self, costs: &Costs<'_>) -> Key {
         self.key(Group { of: 1, weight: 1.0 }, (costs.output)(self.bytes), costs)

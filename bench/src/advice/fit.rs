@@ -17,22 +17,18 @@ use crate::advice::traits::Traits;
 use crate::run::full::Full;
 use crate::run::plan::SEQUENTIAL;
 
-/// Parameters that every strategy has, before those of its outputs: where they begin, and how strongly they are held there, as the
-/// weight of a relative error beside that of a cell.
-const COMMON: [(f64, f64); 8] = [
-    (5e-5, 0.02),  // start, unless a cell tells less
-    (2e-5, 0.02),  // start_per_worker
-    (5e-8, 0.02),  // per_key, unless the cells tell another
-    (2e-8, 0.02),  // per_key_in_turn
-    (0.05, 0.05),  // slowdown_computing
-    (0.3, 0.05),   // slowdown_output
-    (0.003, 0.05), // slowdown_crowded
-    (0.7, 0.1),    // output_meanwhile
+/// How strongly the parameters that every strategy has, before those of its outputs, are held where they begin: as the weight of a
+/// relative error beside that of a cell.
+const PULLS: [f64; 8] = [
+    0.02, // start
+    0.02, // start_per_worker
+    0.02, // per_key
+    0.02, // per_key_in_turn
+    0.05, // slowdown_computing
+    0.05, // slowdown_output
+    0.05, // slowdown_crowded
+    0.1,  // output_meanwhile
 ];
-
-/// The places of two of them.
-const START: usize = 0;
-const PER_KEY: usize = 2;
 
 /// Sizes of outputs at which costs are fitted, as far as they were measured.
 const SIZES: [f64; 8] = [8.0, 80.0, 800.0, 8e3, 8e4, 8e5, 8e6, 8e7];
@@ -151,13 +147,13 @@ impl<'a> Fitted<'a> {
         };
         let fits = SCHEDULES.map(|schedule| Fitted::new(cells, setting, schedule).refined(1e-3));
         // Costs depend little on the schedule: from those of the best fit, the others may find their way where they got stuck.
-        let costs = fits.iter().cloned().reduce(least).map(|best| best.parameters);
+        let costs = fits.iter().cloned().reduce(least).expect("there are schedules").parameters;
         let fits = fits.map(|fit| {
-            let from = Fitted { parameters: costs.clone().unwrap_or_else(|| fit.parameters.clone()), ..fit.clone() };
+            let from = Fitted { parameters: costs.clone(), ..fit.clone() };
             least(fit, from.refined(1e-3))
         });
         // Of equals the first is taken: the simplest.
-        let misfit = |fit: &Fitted<'_>| fit.misfit(|cell| cell.tells_schedule);
+        let misfit = |fit: &Fitted<'_>| fit.misfit(|cell| cell.demand.tells_schedule());
         let is_better = |fit: &Fitted<'_>, than: &Fitted<'_>| misfit(fit) < 0.99 * misfit(than);
         let best = fits.into_iter().reduce(|best, other| if is_better(&other, &best) { other } else { best });
         best.expect("there are schedules").refined(1e-6)
@@ -168,9 +164,11 @@ impl<'a> Fitted<'a> {
     fn new(cells: &[&'a Observed], setting: &Setting, schedule: Schedule) -> Fitted<'a> {
         let largest = cells.iter().map(|cell| cell.demand.bytes).fold(SIZES[0], f64::max);
         let least = |of: &dyn Fn(&Observed) -> f64| cells.iter().map(|cell| of(cell)).fold(1.0, f64::min);
-        let mut initial: Vec<f64> = COMMON.iter().map(|(value, _)| value.ln()).collect();
-        initial[START] = (least(&|cell| cell.seconds) / 2.0).ln();
-        initial[PER_KEY] = least(&|cell| cell.seconds / cell.demand.keys as f64).ln();
+        let start = least(&|cell| cell.seconds) / 2.0;
+        let per_key = least(&|cell| cell.seconds / cell.demand.keys as f64);
+        // In the order of the pulls.
+        let common: [f64; PULLS.len()] = [start, 2e-5, per_key, 2e-8, 0.05, 0.3, 0.003, 0.7];
+        let mut initial: Vec<f64> = common.map(f64::ln).into();
         initial.extend(setting.overslept.is_none().then_some(OVERSLEPT.0.ln()));
         let sizes = SIZES.iter().take_while(|size| **size <= 2.0 * largest);
         initial.extend(sizes.map(|size| (OUTPUT.0 + OUTPUT.1 * size).ln()));
@@ -186,11 +184,11 @@ impl<'a> Fitted<'a> {
 
     /// Where those of the outputs begin.
     fn first_output(&self) -> usize {
-        COMMON.len() + usize::from(self.setting.overslept.is_none())
+        PULLS.len() + usize::from(self.setting.overslept.is_none())
     }
 
     fn overslept(&self) -> f64 {
-        self.setting.overslept.unwrap_or_else(|| self.parameters[COMMON.len()].exp())
+        self.setting.overslept.unwrap_or_else(|| self.parameters[PULLS.len()].exp())
     }
 
     fn strategy(&self) -> Strategy {
@@ -225,8 +223,8 @@ impl<'a> Fitted<'a> {
     /// How far each parameter was moved from where it began, by how strongly it is held there.
     fn pulls(&self) -> Vec<f64> {
         let moved = &self.parameters - &self.initial;
-        let pulled = COMMON.iter().zip(moved.iter()).map(|((_, weight), moved)| weight * moved);
-        let overslept = self.setting.overslept.is_none().then(|| OVERSLEPT.1 * moved[COMMON.len()]);
+        let pulled = PULLS.iter().zip(moved.iter()).map(|(weight, moved)| weight * moved);
+        let overslept = self.setting.overslept.is_none().then(|| OVERSLEPT.1 * moved[PULLS.len()]);
         let outputs = moved.as_slice()[self.first_output()..].to_vec();
         let first = outputs.first().map(|moved| PULL_OF_OUTPUTS * moved).into_iter().collect::<Vec<_>>();
         let beside: Vec<f64> = outputs.windows(2).map(|pair| PULL_OF_OUTPUTS * (pair[1] - pair[0])).collect();
@@ -257,8 +255,7 @@ impl<'a> Fitted<'a> {
         let mut errors: Vec<(f64, f64)> = Vec::new();
         for part in 0..PARTS {
             let (unseen, seen): (Vec<_>, Vec<_>) = self.cells.iter().partition(|cell| cell.job % PARTS == part);
-            let without = Fitted { cells: seen, ..self.clone() };
-            let without = without.refined(1e-4);
+            let without = Fitted { cells: seen, ..self.clone() }.refined(1e-4);
             let strategy = without.strategy();
             errors.extend(unseen.iter().map(|cell| {
                 let seconds = without.seconds(&strategy, &cell.demand);

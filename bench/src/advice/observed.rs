@@ -24,8 +24,6 @@ pub(crate) struct Observed {
     pub(crate) strategy: String,
     /// The job, the same for all its rows.
     pub(crate) job: usize,
-    /// Whether what it takes depends on how keys are shared out.
-    pub(crate) tells_schedule: bool,
     /// What the keys asked for.
     pub(crate) demand: Demand,
     /// The median of what it took, from `start` to the end of the first batch.
@@ -80,8 +78,7 @@ impl Observations {
                     jobs += 1;
                     jobs
                 });
-                let tells_schedule = !demand.unequal.is_empty() || demand.asleep > 0.0;
-                cells.push(Observed { strategy: cell.row.clone(), job, tells_schedule, demand, seconds });
+                cells.push(Observed { strategy: cell.row.clone(), job, demand, seconds });
             }
         }
         let ranges = ranges(&cells);

@@ -12,6 +12,7 @@ use crate::run::plan::Stop;
 mod cases;
 mod end;
 
+pub(crate) use cases::between;
 pub use end::End;
 
 /// A list of jobs under a name.

@@ -154,7 +154,7 @@ impl Part {
     }
 }
 
-/// The pictures of a run that say most: of each sweep the first, since the others are in its page.
+/// The pictures of a run that say most: of each sweep one at most, since the others are in its page.
 fn pictures(full: &Full, dir: &str) -> String {
     let sweeps = full.sweeps.iter().filter_map(|run| Some((run, format!("{dir}{}/", run.plan.sweep.as_ref()?))));
     let runs = iter::once((&full.run, dir.to_owned())).chain(sweeps);

@@ -38,10 +38,9 @@ pub(super) fn jobs(job: &Job) -> Vec<Job> {
     jobs
 }
 
-/// The case at a point of the unit cube of six dimensions: keys, values, bytes, skew, sleep and workers. Sizes are as likely to be
-/// between 1 and 2 as between 1,000 and 2,000. Nothing if it would be larger than the limits allow.
+/// The case at a point of the unit cube of six dimensions: keys, values, bytes, skew, sleep and workers. Nothing if it would be
+/// larger than the limits allow.
 fn case(job: &Job, [keys, values, bytes, skew, asleep, workers]: [f64; 6], limits: Limits) -> Option<Job> {
-    let between = |share: f64, least: f64, most: f64| (least.ln() + share * (most / least).ln()).exp();
     let keys = between(keys, 2.0, MOST_KEYS).round();
     let bytes = (between(bytes, 8.0, 8e7) / 8.0).round() * 8.0;
     let workers = between(workers, 1.0, 8.0 * job.workers as f64).round();
@@ -66,6 +65,12 @@ fn case(job: &Job, [keys, values, bytes, skew, asleep, workers]: [f64; 6], limit
         workers: workers as usize,
         ..job.clone()
     })
+}
+
+/// What lies at this share of the way from the least to the most, where equal shares are equal ratios: between 1 and 2 is as much as
+/// between 1,000 and 2,000.
+pub(crate) fn between(share: f64, least: f64, most: f64) -> f64 {
+    (least.ln() + share * (most / least).ln()).exp()
 }
 
 /// The point of this number of a sequence that fills the unit cube of six dimensions evenly: R6 of Martin Roberts, *The
