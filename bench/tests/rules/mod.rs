@@ -24,9 +24,11 @@ const LICENCES: [&str; 9] = [
 ];
 
 /// Which of the workspace's crates each may use, by folder: dependencies run one way.
-const LAYERS: [(&str, &[&str]); 5] = [
+const LAYERS: [(&str, &[&str]); 7] = [
     ("shared/kernel", &[]),
     ("shared/worker", &["kernel"]),
+    ("shared/fanout-derive", &[]),
+    ("shared/fanout", &["kernel", "worker", "fanout-derive"]),
     ("shared/harness", &["kernel", "worker"]),
     ("impls", &["kernel", "worker", "harness"]),
     // A strategy is measured as a process. Only the kernel's own speed is measured from inside; of the harness it takes how

@@ -16,8 +16,12 @@ pub trait Portable: Workload + Serialize + DeserializeOwned {
     type Codec: Codec<Self::Output>;
 
     /// The most bytes that the output of key `index` may have on the channel. It bounds what is read, and allocated,
-    /// from a worker that has gone wrong.
-    fn max_bytes(&self, index: usize) -> u64;
+    /// from a worker that has gone wrong. Where nothing is known of an output's size: 1 GiB, far above what is worth sending
+    /// and below what a machine has.
+    fn max_bytes(&self, index: usize) -> u64 {
+        let _whichever = index;
+        1 << 30
+    }
 
     /// Expands key `index` and sends its output, in the worker. The default makes the whole output, and then gives it to
     /// the codec. A workload whose outputs are large and can be sent while they are made does that here: it announces the
