@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 use cargo_metadata::camino::{Utf8Path, Utf8PathBuf};
-use cargo_metadata::{Message, Metadata, MetadataCommand, PackageId};
+use cargo_metadata::{CompilerMessage, Message, Metadata, MetadataCommand, PackageId};
 
 use crate::process;
 use crate::process::interrupt::Interrupt;
@@ -84,7 +84,7 @@ pub fn build(
     let said = process::pass_on(&mut cargo);
     let built = process::interruptible(cargo.id(), interrupt, || {
         let messages = cargo.stdout.take().ok_or_else(|| io::Error::other("no pipe to cargo"))?;
-        let made = executables(BufReader::new(messages), &programs, &target);
+        let made = executables(BufReader::new(messages), &programs, &target, drop);
         if made.is_err() {
             // It may have ended by itself.
             let _ended = cargo.kill();
@@ -127,16 +127,25 @@ fn metadata(root: &Path) -> Result<Metadata, cargo_metadata::Error> {
     MetadataCommand::new().current_dir(root).no_deps().other_options(["--locked".to_owned()]).exec()
 }
 
-/// What cargo says that it has made of `members` below `target`, its folder; `None` if it did not start to build.
-fn executables(
+/// What cargo says that it has made of `members` below `target`, its folder; `None` if it did not start to build. What the compiler
+/// says meanwhile goes to `hear`.
+pub(super) fn executables(
     messages: impl BufRead,
     members: &BTreeMap<PackageId, String>,
     target: &Utf8Path,
+    mut hear: impl FnMut(CompilerMessage),
 ) -> Result<Option<BTreeMap<String, PathBuf>>, BuildError> {
     let mut built = None;
     for message in Message::parse_stream(messages) {
         let built = built.get_or_insert_with(BTreeMap::new);
-        let Message::CompilerArtifact(artifact) = message? else { continue };
+        let artifact = match message? {
+            Message::CompilerArtifact(artifact) => artifact,
+            Message::CompilerMessage(message) => {
+                hear(message);
+                continue;
+            }
+            _ => continue,
+        };
         let Some(executable) = artifact.executable else { continue };
         if !is_release(&executable, target) {
             return Err(BuildError::Elsewhere(executable.into_std_path_buf()));
@@ -179,7 +188,12 @@ mod tests {
 
     fn made(messages: &str) -> Result<Option<BTreeMap<String, PathBuf>>, BuildError> {
         let id = PackageId { repr: "path+file:///w/impls/sequential#0.0.0".to_owned() };
-        executables(messages.as_bytes(), &BTreeMap::from([(id, "sequential".to_owned())]), Utf8Path::new("/w/target"))
+        executables(
+            messages.as_bytes(),
+            &BTreeMap::from([(id, "sequential".to_owned())]),
+            Utf8Path::new("/w/target"),
+            drop,
+        )
     }
 
     #[test]

@@ -6,5 +6,6 @@ pub mod environment;
 pub mod lines;
 pub mod listing;
 pub mod notebook;
+pub mod own;
 pub mod selection;
 pub mod toolchain;
