@@ -197,13 +197,13 @@ impl Strategy {
 impl Model {
     /// What `name` is expected to take, if it was measured with so many keys.
     pub fn predict(&self, name: &str, case: &Case) -> Option<Prediction> {
-        self.predict_demand(name, &case.demand())
+        self.predict_demand(name, &case.demand(), self.overslept)
     }
 
-    /// The same for keys that no case describes.
-    pub(crate) fn predict_demand(&self, name: &str, demand: &Demand) -> Option<Prediction> {
+    /// The same for keys that no case describes, whose sleeps are `overslept` seconds too long.
+    pub(crate) fn predict_demand(&self, name: &str, demand: &Demand, overslept: f64) -> Option<Prediction> {
         let strategy = self.strategies.get(name).filter(|strategy| demand.keys <= strategy.most_keys)?;
-        let seconds = strategy.seconds(demand, self.cpus, self.overslept);
+        let seconds = strategy.seconds(demand, self.cpus, overslept);
         let off = strategy.error(seconds).exp();
         Some(Prediction { strategy: name.to_owned(), seconds, low: seconds / off, high: seconds * off })
     }
