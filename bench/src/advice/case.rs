@@ -1,8 +1,8 @@
 //! A case to advise on, and what its keys ask of the machine.
 
 use harness::{skew_name, skew_named};
-use kernel::Skew;
 use serde::{Deserialize, Serialize};
+use workloads::Skew;
 
 use crate::advice::schedule::Key;
 
@@ -59,8 +59,10 @@ pub(crate) struct Demand {
 pub(crate) struct Group {
     /// How many.
     of: u64,
-    /// Their work, in average keys.
-    weight: f64,
+    /// What they compute, in average keys.
+    computes: f64,
+    /// What they sleep, in average keys.
+    sleeps: f64,
 }
 
 impl Case {
@@ -99,14 +101,14 @@ impl Demand {
 
     /// The average key, which is every key where they are equal.
     pub(crate) fn average(&self, costs: &Costs<'_>) -> Key {
-        self.key(Group { of: 1, weight: 1.0 }, (costs.output)(self.bytes), costs)
+        self.key(Group { of: 1, computes: 1.0, sleeps: 1.0 }, (costs.output)(self.bytes), costs)
     }
 
     /// The keys in their order, where they are not equal.
     pub(crate) fn schedule_keys(&self, costs: &Costs<'_>) -> Vec<Key> {
         let average = (costs.output)(self.bytes);
         let keys = self.unequal.iter().map(|group| {
-            let weight = group.weight / group.of as f64;
+            let weight = group.computes / group.of as f64;
             let output = if self.is_written_meanwhile { (costs.output)(self.bytes * weight) } else { average };
             self.key(*group, output, costs)
         });
@@ -114,12 +116,12 @@ impl Demand {
     }
 
     /// These keys, where an output costs so much.
-    fn key(&self, Group { of, weight }: Group, output: f64, costs: &Costs<'_>) -> Key {
+    fn key(&self, Group { of, computes, sleeps }: Group, output: f64, costs: &Costs<'_>) -> Key {
         let keys = of as f64;
         // A sleep is for whole microseconds, and none is no sleep.
-        let asleep = (self.asleep * weight / keys * 1e6 + 1e-6).floor() / 1e6;
+        let asleep = (self.asleep * sleeps / keys * 1e6 + 1e-6).floor() / 1e6;
         Key {
-            cpu: (costs.per_key + output) * keys + self.compute * weight,
+            cpu: (costs.per_key + output) * keys + self.compute * computes,
             asleep: if asleep > 0.0 { (asleep + costs.overslept) * keys } else { 0.0 },
             of,
         }
@@ -133,15 +135,22 @@ pub(crate) fn unequal(skew: Skew, keys: u64, workers: usize) -> Vec<Group> {
     }
     let weights = weights(skew, keys);
     let average = weights.iter().sum::<f64>() / keys as f64;
+    grouped(weights.into_iter().map(|weight| [weight / average; 2]), keys, workers)
+}
+
+/// Keys in their order, neighbours of many taken together: what each computes and sleeps, in average keys.
+pub(crate) fn grouped(weights: impl Iterator<Item = [f64; 2]>, keys: u64, workers: usize) -> Vec<Group> {
     let most = if keys < FEW { 0.0 } else { COARSE * keys as f64 / workers as f64 };
     let mut groups: Vec<Group> = Vec::new();
-    for weight in weights.into_iter().map(|weight| weight / average) {
+    for [computes, sleeps] in weights {
         match groups.last_mut() {
             // By their number and by their work: which of them counts, depends on what a key costs.
-            Some(last) if (last.of + 1) as f64 <= most && last.weight + weight <= most => {
-                *last = Group { of: last.of + 1, weight: last.weight + weight };
+            Some(last)
+                if (last.of + 1) as f64 <= most && last.computes + computes <= most && last.sleeps + sleeps <= most =>
+            {
+                *last = Group { of: last.of + 1, computes: last.computes + computes, sleeps: last.sleeps + sleeps };
             }
-            _ => groups.push(Group { of: 1, weight }),
+            _ => groups.push(Group { of: 1, computes, sleeps }),
         }
     }
     groups

@@ -7,6 +7,7 @@
 //! - [`answer`]: the pick, the runner-up and the reasons.
 //! - [`check`]: predictions against fresh measurements.
 //! - [`traits`]: what counts beside time.
+//! - [`own`]: the same for a job of one's own, from what its keys take.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ pub mod check;
 pub mod fit;
 pub mod model;
 pub mod observed;
+pub mod own;
 pub mod schedule;
 pub mod traits;
 

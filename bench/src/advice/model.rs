@@ -109,6 +109,17 @@ pub struct Prediction {
     pub high: f64,
 }
 
+/// What is asked for and was not measured.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Beyond {
+    /// The flag that asks for it, without its dashes.
+    pub(crate) flag: &'static str,
+    /// What it says.
+    pub(crate) asked: String,
+    /// What was measured instead.
+    pub(crate) measured: String,
+}
+
 /// Where the time of a case goes. The parts do not overlap, and are the whole.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Parts {
@@ -186,8 +197,13 @@ impl Strategy {
 impl Model {
     /// What `name` is expected to take, if it was measured with so many keys.
     pub fn predict(&self, name: &str, case: &Case) -> Option<Prediction> {
-        let strategy = self.strategies.get(name).filter(|strategy| case.keys <= strategy.most_keys)?;
-        let seconds = strategy.seconds(&case.demand(), self.cpus, self.overslept);
+        self.predict_demand(name, &case.demand(), self.overslept)
+    }
+
+    /// The same for keys that no case describes, whose sleeps are `overslept` seconds too long.
+    pub(crate) fn predict_demand(&self, name: &str, demand: &Demand, overslept: f64) -> Option<Prediction> {
+        let strategy = self.strategies.get(name).filter(|strategy| demand.keys <= strategy.most_keys)?;
+        let seconds = strategy.seconds(demand, self.cpus, overslept);
         let off = strategy.error(seconds).exp();
         Some(Prediction { strategy: name.to_owned(), seconds, low: seconds / off, high: seconds * off })
     }
@@ -208,53 +224,60 @@ impl Model {
 
     /// Which flags of `case` are outside of what was measured, each with what was.
     pub fn outside(&self, case: &Case) -> Vec<String> {
+        let told = |Beyond { flag, asked, measured }: Beyond| format!("--{flag} {asked}: {measured}");
+        self.beyond(case).into_iter().map(told).collect()
+    }
+
+    /// The same, for sentences without flags.
+    pub(crate) fn beyond(&self, case: &Case) -> Vec<Beyond> {
         let Ranges { keys, grain, output_bytes, workers, blocking, asleep, skews } = &self.measured;
-        let mut outside = Vec::new();
-        let mut check = |is_inside: bool, told: String| {
+        let mut beyond = Vec::new();
+        let mut check = |is_inside: bool, flag: &'static str, asked: String, measured: String| {
             if !is_inside {
-                outside.push(told);
+                beyond.push(Beyond { flag, asked, measured });
             }
         };
         check(
             (keys.0..=keys.1).contains(&case.keys),
-            format!("--keys {}: measured from {} to {} keys", case.keys, keys.0, keys.1),
+            "keys",
+            case.keys.to_string(),
+            format!("measured from {} to {} keys", keys.0, keys.1),
         );
         // What was measured is a median, and says its own limits no more exactly than this.
         let slack = 1.01;
         check(
             case.grain * slack >= grain.0 && case.grain <= grain.1 * slack,
-            format!(
-                "--grain {}: measured from {} to {}",
-                short_time(case.grain),
-                short_time(grain.0),
-                short_time(grain.1)
-            ),
+            "grain",
+            short_time(case.grain),
+            format!("measured from {} to {}", short_time(grain.0), short_time(grain.1)),
         );
         check(
             case.output_bytes <= output_bytes.1,
-            format!(
-                "--output-bytes {}: measured from {} to {} bytes",
-                case.output_bytes, output_bytes.0, output_bytes.1
-            ),
+            "output-bytes",
+            case.output_bytes.to_string(),
+            format!("measured from {} to {} bytes", output_bytes.0, output_bytes.1),
         );
         check(
             (workers.0..=workers.1).contains(&case.workers),
-            format!("--workers {}: measured from {} to {} workers", case.workers, workers.0, workers.1),
+            "workers",
+            case.workers.to_string(),
+            format!("measured from {} to {} workers", workers.0, workers.1),
         );
         let name = harness::skew_name(case.skew);
         let known = skews.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-        check(skews.contains(name), format!("--skew {name}: measured with {known}"));
+        check(skews.contains(name), "skew", name.to_owned(), format!("measured with {known}"));
         if case.blocking > 0.0 {
             let shares = format!("measured from 0 % to {:.0} %", 100.0 * blocking);
-            check(case.blocking <= blocking + 0.005, format!("--blocking {}: {shares}", percent(case.blocking)));
+            check(case.blocking <= blocking + 0.005, "blocking", percent(case.blocking), shares);
             let (slept, least) = (case.grain * case.blocking, asleep.unwrap_or(f64::INFINITY));
-            let told = format!("--blocking {}: a key is asleep for {}", percent(case.blocking), short_time(slept));
             check(
                 slept * slack >= least || case.blocking > *blocking,
-                format!("{told}, measured from {}", short_time(least)),
+                "blocking",
+                percent(case.blocking),
+                format!("a key is asleep for {}, measured from {}", short_time(slept), short_time(least)),
             );
         }
-        outside
+        beyond
     }
 }
 

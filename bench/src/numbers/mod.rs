@@ -1,5 +1,6 @@
 //! What the samples say: medians, intervals, ranks.
 
+pub mod advised;
 pub mod curves;
 pub mod difference;
 pub mod digits;

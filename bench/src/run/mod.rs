@@ -7,6 +7,8 @@
 //!     samples.jsonl   one line per sample, appended when it is there
 //!     README.md       the tables
 //!     model.json      the cost model, of a run with sweeps
+//!     alone.json      what one key alone takes, of a job of one's own
+//!     advised.json    what was predicted for it before it was measured
 //!     check.json      its predictions against fresh measurements, where they were checked
 //!     report.html     the same as a page for a browser
 //! ```
@@ -18,6 +20,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use self::answer::Answer;
@@ -27,7 +30,9 @@ use self::machine::Machine;
 use self::plan::{Cell, FORMAT, Plan};
 use self::sample::{Cold, Failure, Line, Round, Survival};
 
+pub mod advised;
 pub mod allocator;
+pub mod alone;
 pub mod answer;
 pub mod folder;
 pub mod footprint;
@@ -178,6 +183,22 @@ struct Version {
 fn json<T: DeserializeOwned>(path: &Path) -> Result<T, FileError> {
     let bytes = fs::read(path).map_err(FileError::io(path))?;
     serde_json::from_slice(&bytes).map_err(FileError::json(path))
+}
+
+/// Reads a file that not every run has.
+fn json_if_any<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, FileError> {
+    match json(path) {
+        Ok(value) => Ok(Some(value)),
+        Err(FileError::Io { why, .. }) if why.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes such a file.
+fn write_json(path: &Path, value: &impl Serialize) -> Result<(), FileError> {
+    let mut json = serde_json::to_vec_pretty(value).map_err(FileError::json(path))?;
+    json.push(b'\n');
+    folder::write_whole(path, &json)
 }
 
 #[cfg(test)]

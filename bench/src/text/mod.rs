@@ -6,6 +6,7 @@ pub mod guide;
 pub mod index;
 pub mod jobs;
 pub mod number;
+pub mod own;
 pub mod page;
 pub mod porting;
 pub mod splice;

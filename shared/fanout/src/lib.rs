@@ -35,7 +35,8 @@
 pub mod declared;
 
 pub use kernel::{
-    Context, Exit, Join, KeyError, Outcome, Runs, Stage, StartError, Strategy, WorkerCommand, Workload, with_huge_pages,
+    Context, Exit, HUGE_PAGE, Join, KeyError, Outcome, Runs, Stage, StartError, Strategy, WorkerCommand, Workload,
+    with_huge_pages,
 };
 pub use worker::{Answer, Body, Broken, Codec, PIECE, Portable, Postcard, Raw, ReceiveError};
 
