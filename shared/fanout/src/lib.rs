@@ -34,6 +34,11 @@
 #[doc(hidden)]
 pub mod declared;
 
+/// The page's snippets, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/your-own-job.md")]
+pub struct YourOwnJob;
+
 pub use kernel::{
     Context, Exit, Join, KeyError, Outcome, Runs, Stage, StartError, Strategy, WorkerCommand, Workload, with_huge_pages,
 };
