@@ -17,9 +17,10 @@ use criterion::measurement::WallTime;
 use criterion::{
     AxisScale, BenchmarkGroup, BenchmarkId, Criterion, PlotConfiguration, Throughput, criterion_group, criterion_main,
 };
-use kernel::generator::InstructionSet;
-use kernel::{Fill, Job, Parameters, Rng, Sum, Workload, with_huge_pages};
+use kernel::{Workload, with_huge_pages};
 use rustix::mm::{Advice, madvise};
+use workloads::generator::InstructionSet;
+use workloads::{Fill, Job, Parameters, Rng, Sum};
 
 /// Values of a key: from a row of the generator to the 80 MB that no cache holds. The default job has a million.
 const WARM: [usize; 6] = [16, 256, 4_096, 65_536, 1_000_000, 10_000_000];

@@ -471,8 +471,11 @@ fn manifest(text: &str, name: &Name) -> Result<String, String> {
     ];
     let mut lines: Vec<&str> = text.lines().collect();
     for (old, new) in &changes {
-        let line = lines.iter_mut().find(|line| line.starts_with(old));
-        *line.ok_or_else(|| format!("no line begins with `{old}`"))? = new;
+        let found: Vec<&mut &str> = lines.iter_mut().filter(|line| line.starts_with(old)).collect();
+        if found.is_empty() {
+            return Err(format!("no line begins with `{old}`"));
+        }
+        found.into_iter().for_each(|line| *line = new);
     }
     Ok(lines.into_iter().flat_map(|line| [line, "\n"]).collect())
 }

@@ -314,7 +314,7 @@ impl Advice {
 mod tests {
     use super::*;
     use crate::advice::synthetic;
-    use kernel::Skew;
+    use workloads::Skew;
 
     fn case() -> Case {
         Case { keys: 10_000, grain: 5e-5, output_bytes: 800, skew: Skew::Uniform, blocking: 0.0, workers: 2 }

@@ -1,8 +1,8 @@
 //! A case to advise on, and what its keys ask of the machine.
 
 use harness::{skew_name, skew_named};
-use kernel::Skew;
 use serde::{Deserialize, Serialize};
+use workloads::Skew;
 
 use crate::advice::schedule::Key;
 

@@ -419,7 +419,7 @@ fn measured(
 mod tests {
     use super::*;
     use crate::advice::synthetic;
-    use kernel::Skew;
+    use workloads::Skew;
 
     fn check(off: &[f64]) -> Check {
         let case = Case { keys: 100, grain: 1e-3, output_bytes: 8, skew: Skew::Zipf, blocking: 0.3, workers: 2 };

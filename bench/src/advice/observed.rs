@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use harness::{skew_name, skew_named};
-use kernel::Skew;
+use workloads::Skew;
 
 use crate::advice::case::{Demand, unequal};
 use crate::advice::model::{Ranges, interpolated};

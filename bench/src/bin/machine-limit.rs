@@ -11,7 +11,8 @@ use bench::process::tell;
 use bench::run::plan::LIMIT;
 use clap::Parser;
 use harness::{JobOptions, Report};
-use kernel::{Job, with_huge_pages};
+use kernel::with_huge_pages;
+use workloads::Job;
 
 /// Writes each byte of the job's outputs once: the machine's limit for the workload `fill`.
 #[derive(Debug, Parser)]
@@ -73,6 +74,7 @@ fn run(options: &Options) -> Result<Report, String> {
     Ok(Report {
         strategy: LIMIT.to_owned(),
         workload: workload.to_owned(),
+        arguments: Vec::new(),
         keys: parameters.keys,
         count: parameters.count,
         values: None,

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use kernel::{Job, Parameters};
+use workloads::{Job, Parameters};
 
 /// Values of one look: with every instruction set less than some milliseconds.
 const VALUES: u64 = 1_000_000;

@@ -24,16 +24,18 @@ const LICENCES: [&str; 9] = [
 ];
 
 /// Which of the workspace's crates each may use, by folder: dependencies run one way.
-const LAYERS: [(&str, &[&str]); 7] = [
+const LAYERS: [(&str, &[&str]); 8] = [
     ("shared/kernel", &[]),
-    ("shared/worker", &["kernel"]),
+    // Its tests have real outputs.
+    ("shared/worker", &["kernel", "workloads"]),
     ("shared/fanout-derive", &[]),
     ("shared/fanout", &["kernel", "worker", "fanout-derive"]),
-    ("shared/harness", &["kernel", "worker"]),
+    ("shared/workloads", &["fanout", "worker"]),
+    ("shared/harness", &["kernel", "worker", "fanout", "workloads"]),
     ("impls", &["kernel", "worker", "harness"]),
     // A strategy is measured as a process. Only the kernel's own speed is measured from inside; of the harness it takes how
     // flags are read and output is written.
-    ("bench", &["kernel", "harness"]),
+    ("bench", &["kernel", "workloads", "harness"]),
 ];
 
 /// Bounds a strategy's `src/lib.rs`, in lines of code: it is read in one sitting, and copied. A strategy that must be

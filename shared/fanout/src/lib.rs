@@ -40,7 +40,8 @@ pub mod declared;
 pub struct YourOwnJob;
 
 pub use kernel::{
-    Context, Exit, Join, KeyError, Outcome, Runs, Stage, StartError, Strategy, WorkerCommand, Workload, with_huge_pages,
+    Context, Exit, HUGE_PAGE, Join, KeyError, Outcome, Runs, Stage, StartError, Strategy, WorkerCommand, Workload,
+    with_huge_pages,
 };
 pub use worker::{Answer, Body, Broken, Codec, PIECE, Portable, Postcard, Raw, ReceiveError};
 

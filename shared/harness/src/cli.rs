@@ -5,10 +5,12 @@ use std::num::NonZeroUsize;
 use std::thread;
 use std::time::Duration;
 
-use clap::builder::PossibleValue;
-use clap::{Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
-use kernel::{Fill, Job, Parameters, Rng, Skew, Sum, Wait};
+use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use fanout::Portable;
+use workloads::{Asked, BUILT_IN, Facts, Fill, Job, Parameters, Rng, Skew};
 
+use crate::checks::Wanted;
 use crate::{Fault, memory};
 
 /// Overrides the number of workers where no flag does.
@@ -32,16 +34,15 @@ Exit status: 0 all keys came back whole; 1 some did not, or the strategy could n
 /// What is to be run: the flags of every strategy, and of every program that starts strategies.
 #[derive(Debug, Clone, Args)]
 pub struct JobOptions {
-    /// What one key is: `fill` makes its products, `sum` adds them, `wait` sleeps COUNT microseconds
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) workload: WorkloadName,
+    #[arg(long, value_parser = PossibleValuesParser::new(BUILT_IN.iter().map(|facts| facts.name)))]
+    #[arg(default_value = BUILT_IN[0].name, help = workloads_help())]
+    pub(crate) workload: String,
 
     /// How many keys
     #[arg(long, default_value_t = 100, value_parser = whole::<usize>, allow_negative_numbers = true)]
     pub(crate) keys: usize,
 
-    /// Values per key, on average [default: 1000000; wait: 1000]
-    #[arg(long, value_parser = whole::<u64>, allow_negative_numbers = true)]
+    #[arg(long, value_parser = whole::<u64>, allow_negative_numbers = true, help = count_help())]
     pub(crate) count: Option<u64>,
 
     /// Products that a key of `wait` adds before it sleeps, on average [default: 0]
@@ -105,29 +106,18 @@ pub(crate) struct Options {
     pub(crate) fault: Vec<Fault>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub(crate) enum WorkloadName {
-    #[default]
-    Fill,
-    Sum,
-    Wait,
+/// What `--workload` says of each.
+fn workloads_help() -> String {
+    let each: Vec<String> = BUILT_IN.iter().map(|facts| format!("`{}` {}", facts.name, facts.about)).collect();
+    format!("What one key is: {}", each.join(", "))
 }
 
-impl WorkloadName {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            WorkloadName::Fill => "fill",
-            WorkloadName::Sum => "sum",
-            WorkloadName::Wait => "wait",
-        }
-    }
-
-    fn default_count(self) -> u64 {
-        match self {
-            WorkloadName::Fill | WorkloadName::Sum => 1_000_000,
-            WorkloadName::Wait => 1_000,
-        }
-    }
+/// What `--count` says, with the defaults of all.
+fn count_help() -> String {
+    let usual = BUILT_IN[0].count;
+    let others = BUILT_IN.iter().filter(|facts| facts.count != usual);
+    let others: String = others.map(|facts| format!("; {}: {}", facts.name, facts.count)).collect();
+    format!("Values per key, on average [default: {usual}{others}]")
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -196,17 +186,26 @@ impl Options {
     ///
     /// What to print, and the status to exit with.
     pub(crate) fn read(name: &str, processes: bool) -> Result<Self, Usage> {
-        let command = Options::command()
-            .name(name.to_owned())
-            .about(format!("Runs a keyed job by the strategy `{name}`, and tells how long it took."))
-            .after_help(EXAMPLES.replace("NAME", name));
-        let matches = command.try_get_matches().map_err(Usage::from_clap)?;
+        let matches = Options::named(name).try_get_matches().map_err(Usage::from_clap)?;
         let options = Options::from_arg_matches(&matches).map_err(Usage::from_clap)?;
         options.check(processes)?;
         Ok(options)
     }
 
-    fn check(&self, processes: bool) -> Result<(), Usage> {
+    /// The command line of the strategy `name`.
+    pub(crate) fn named(name: &str) -> Command {
+        Options::command()
+            .name(name.to_owned())
+            .about(format!("Runs a keyed job by the strategy `{name}`, and tells how long it took."))
+            .after_help(EXAMPLES.replace("NAME", name))
+    }
+
+    /// What is to be found out about the batches.
+    pub(crate) fn wanted(&self) -> Wanted {
+        Wanted { digest: self.digest, expect: self.expect.clone(), dump: self.dump, key_digests: None }
+    }
+
+    pub(crate) fn check(&self, processes: bool) -> Result<(), Usage> {
         if self.deadline.is_some() && !processes {
             return Err(Usage::wrong(
                 "--deadline cannot be kept by this strategy: a thread cannot be stopped from outside. Pick one that \
@@ -216,7 +215,7 @@ impl Options {
         if self.dump && self.format == Format::Json {
             return Err(Usage::wrong("--dump and --format json both want standard output: give one of them"));
         }
-        if !self.fault.is_empty() && self.job.workload != WorkloadName::Fill {
+        if !self.fault.is_empty() && self.job.workload != Fill::NAME {
             return Err(Usage::wrong("--fault needs --workload fill"));
         }
         if let Some(fault) = self.fault.iter().find(|fault| fault.key >= self.job.keys) {
@@ -236,31 +235,28 @@ impl JobOptions {
     ///
     /// Which flags are out of range, in one line.
     pub fn job(&self) -> Result<Job, String> {
-        let job = self.common()?;
-        match self.workload {
-            WorkloadName::Wait => self.waiting(job.clone()).map(drop)?,
-            WorkloadName::Fill | WorkloadName::Sum => {
-                let own = [("--values", self.values), ("--output-bytes", self.output_bytes)];
-                if let Some((flag, _)) = own.iter().find(|(_, asked)| asked.is_some()) {
-                    return Err(format!("{flag} needs --workload wait"));
-                }
-            }
-        }
-        Ok(job)
+        let asked = self.asked()?;
+        self.total_size(&asked)?;
+        Ok(asked.job)
     }
 
-    /// What all workloads have.
-    fn common(&self) -> Result<Job, String> {
+    /// What the flags ask of a workload.
+    pub(crate) fn asked(&self) -> Result<Asked, String> {
         let (Named(skew), Named(rng)) = (self.skew, self.rng);
-        let count = self.count.unwrap_or(self.workload.default_count());
+        let count = self.count.unwrap_or(self.facts().count);
         let parameters = Parameters { keys: self.keys, count, skew, rng, seed: self.seed };
-        Job::new(parameters).map_err(|error| format!("--keys and --count are out of range: {error}"))
+        let job = Job::new(parameters).map_err(|error| format!("--keys and --count are out of range: {error}"))?;
+        Ok(Asked { job, values: self.values, output_bytes: self.output_bytes })
     }
 
-    /// `wait` with these keys asleep.
-    pub(crate) fn waiting(&self, asleep: Job) -> Result<Wait, String> {
-        let wait = Wait::new(asleep, self.values(), self.bytes_per_key());
-        wait.map_err(|error| format!("--keys and --values are out of range: {error}"))
+    /// The workload that is named.
+    fn facts(&self) -> &'static Facts {
+        BUILT_IN.iter().find(|facts| facts.name == self.workload).unwrap_or(&BUILT_IN[0])
+    }
+
+    fn total_size(&self, asked: &Asked) -> Result<u128, String> {
+        asked.check(self.facts())?;
+        (self.facts().total_size)(asked)
     }
 
     /// Products that a key of `wait` adds before it sleeps, on average.
@@ -275,11 +271,7 @@ impl JobOptions {
 
     /// The flags that the size of all outputs follows from.
     pub(crate) fn sized_by(&self) -> &'static str {
-        match self.workload {
-            WorkloadName::Fill => "--keys and --count",
-            WorkloadName::Sum => "--keys",
-            WorkloadName::Wait => "--keys and --output-bytes",
-        }
+        self.facts().sized_by
     }
 
     /// Refuses outputs that are more than the memory there is now, before anything starts. What a strategy's workers hold
@@ -289,13 +281,8 @@ impl JobOptions {
     ///
     /// What they need and what there is, in one line; or what [`job`](JobOptions::job) says.
     pub fn fits(&self) -> Result<(), String> {
-        let job = self.job()?;
-        let fits = match self.workload {
-            WorkloadName::Fill => memory::check(&Fill(job), 0, self.sized_by()),
-            WorkloadName::Sum => memory::check(&Sum(job), 0, self.sized_by()),
-            WorkloadName::Wait => memory::check(&self.waiting(job)?, 0, self.sized_by()),
-        };
-        fits.map_err(|error| error.to_string())
+        let total = self.total_size(&self.asked()?)?;
+        memory::check_total(total, self.sized_by()).map_err(|error| error.to_string())
     }
 
     /// How many keys run at once: the flag, else the variable, else the CPUs that affinity and quota leave to this
@@ -305,24 +292,29 @@ impl JobOptions {
     ///
     /// What is wrong with the variable, in one line.
     pub fn workers(&self) -> Result<NonZeroUsize, String> {
+        self.workers_for(self.keys)
+    }
+
+    /// The same for so many keys.
+    pub(crate) fn workers_for(&self, keys: usize) -> Result<NonZeroUsize, String> {
         let asked = match (self.workers, env::var_os(WORKERS_VARIABLE)) {
             (Some(workers), _) => workers,
             (None, Some(text)) => workers(&text.to_string_lossy())
                 .map_err(|expected| format!("the environment variable {WORKERS_VARIABLE} is {text:?}: {expected}"))?,
             (None, None) => thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         };
-        Ok(NonZeroUsize::new(self.keys).map_or(asked, |keys| asked.min(keys)))
+        Ok(NonZeroUsize::new(keys).map_or(asked, |keys| asked.min(keys)))
     }
 
     /// The same with a tenth of the values, unless a number of them was asked for.
     pub fn quick(self) -> Self {
-        let count = self.count.unwrap_or(self.workload.default_count() / 10);
+        let count = self.count.unwrap_or(self.facts().count / 10);
         JobOptions { count: Some(count), ..self }
     }
 
     /// The name of the workload, as in the flag.
-    pub fn workload(&self) -> &'static str {
-        self.workload.name()
+    pub fn workload(&self) -> &str {
+        &self.workload
     }
 }
 
@@ -338,7 +330,17 @@ impl Usage {
         Usage { text: format!("error: {message}\n"), status: 2 }
     }
 
-    fn from_clap(error: clap::Error) -> Self {
+    /// What somebody else has to say, in one line.
+    pub(crate) fn told(message: &str, status: u8) -> Self {
+        Usage { text: format!("{}\n", message.trim_end().replace('\n', "; ")), status }
+    }
+
+    /// It could not be done, however it was asked for.
+    pub(crate) fn failed(message: &str) -> Self {
+        Usage::told(message, 1)
+    }
+
+    pub(crate) fn from_clap(error: clap::Error) -> Self {
         match error.use_stderr() {
             false => Usage { text: error.to_string(), status: 0 },
             true => Usage { text: format!("{}\n", one_line(&error)), status: 2 },
@@ -383,7 +385,7 @@ fn workers(text: &str) -> Result<NonZeroUsize, String> {
     text.parse().map_err(|_| format!("expected a whole number from 1 to {}", usize::MAX))
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let duration = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     duration
         .filter(|duration| !duration.is_zero())

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use kernel::{
-    Context, Digest, Fill, Job, KeyError, Outcome, Parameters, Rng, Runs, Skew, Strategy, Sum, Verifiable, Wait,
-    WorkerCommand, Workload,
-};
+use kernel::{Context, Digest, KeyError, Outcome, Runs, Strategy, WorkerCommand, Workload};
 use serde_json::Value;
+use workloads::{
+    Asked, BUILT_IN, BuiltIn, Fill, Job, Parameters, Rng, RunsAll, Skew, Sum, Use, Verifiable, Wait, dispatch,
+};
 
 use crate::alone::{self, Holdings, all_there, mark, settled};
 use crate::{Fault, FaultKind, Faulty};
@@ -98,9 +98,9 @@ pub struct Binary {
 }
 
 /// A strategy that runs everything that the command line offers.
-pub trait Subject: Runs<Fill> + Runs<Sum> + Runs<Wait> + Runs<Faulty> + 'static {}
+pub trait Subject: RunsAll + Runs<Faulty> + 'static {}
 
-impl<S: Runs<Fill> + Runs<Sum> + Runs<Wait> + Runs<Faulty> + 'static> Subject for S {}
+impl<S: RunsAll + Runs<Faulty> + 'static> Subject for S {}
 
 /// How many workers the laws run with: more than one, and no power of two.
 pub(crate) const WORKERS: usize = 3;
@@ -112,12 +112,25 @@ pub fn agrees_with_a_plain_loop<S: Subject>(binary: &Binary) {
     for keys in [0, 1, WORKERS, WORKERS + 1, 1_000] {
         let mut strategy = binary.start::<S>(WORKERS);
         for skew in SKEWS {
-            for rng in [Rng::Xoshiro, Rng::Mt19937] {
-                let job = Parameters { skew, rng, ..parameters(keys, 5) };
-                agrees(&mut strategy, Fill(Job::new(job).unwrap()));
+            for workload in BUILT_IN {
+                let asked = Asked { job: job(keys, 5, skew), values: None, output_bytes: None };
+                dispatch(workload.name, &asked, Agrees(&mut strategy)).unwrap();
             }
-            agrees(&mut strategy, Sum(job(keys, 5, skew)));
-            agrees(&mut strategy, Wait::from(job(keys, 1, skew)));
+            let by_mt19937 = Parameters { skew, rng: Rng::Mt19937, ..parameters(keys, 5) };
+            agrees(&mut strategy, Fill(Job::new(by_mt19937).unwrap()));
+        }
+    }
+
+    struct Agrees<'a, S>(&'a mut S);
+
+    impl<S: Subject> Use<S> for Agrees<'_, S> {
+        type Result = ();
+
+        fn with<W: BuiltIn>(self, workload: W)
+        where
+            S: Runs<W>,
+        {
+            agrees(self.0, workload);
         }
     }
 }

@@ -4,8 +4,9 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fmt;
 
-use kernel::{Outcome, Verifiable, Workload};
+use kernel::{Outcome, Workload};
 use sysinfo::{MemoryRefreshKind, ProcessRefreshKind, ProcessesToUpdate, RefreshKind, System};
+use workloads::Verifiable;
 
 /// The outputs would not fit.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +28,12 @@ pub(crate) struct TooLarge {
 /// size follows from.
 pub(crate) fn check<W: Verifiable>(workload: &W, processes: usize, flags: &'static str) -> Result<(), TooLarge> {
     fits(workload, processes, flags, available())
+}
+
+/// Refuses outputs of so many bytes, if they are more than the memory that can be had.
+pub(crate) fn check_total(total: u128, flags: &'static str) -> Result<(), TooLarge> {
+    let available = available();
+    if total > available { Err(TooLarge { flags, needed: total, copies: 0, available }) } else { Ok(()) }
 }
 
 fn fits<W: Verifiable>(workload: &W, processes: usize, flags: &'static str, available: u128) -> Result<(), TooLarge> {
@@ -96,7 +103,7 @@ impl fmt::Display for Size {
 
 #[cfg(test)]
 mod tests {
-    use kernel::{Fill, Skew, Wait};
+    use workloads::{Fill, Skew, Wait};
 
     use super::*;
     use crate::laws::job;

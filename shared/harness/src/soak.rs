@@ -14,10 +14,11 @@ use std::time::{Duration, Instant};
 use std::{env, fmt, fs, io, thread};
 
 use clap::ValueEnum;
-use kernel::{Digest, Exit, Fill, Job, KeyError, Outcome, Parameters, Skew, Verifiable, Workload};
+use kernel::{Digest, Exit, KeyError, Outcome, Workload};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
+use workloads::{Fill, Job, Parameters, Skew, Verifiable};
 
 use crate::alone::{
     self, Holdings, SOON, left_alive, live_children, mark, raw, settled, tell, whereabouts, within, zombies,

@@ -8,8 +8,9 @@ use std::process::Stdio;
 
 use harness::alone::{self, SOON, alone, within};
 use harness::laws::{Binary, digest, job, json, plain_loop, stderr};
-use kernel::{Digest, Fill, Job, Skew, Sum, Verifiable, Wait, Workload};
+use kernel::{Digest, Workload};
 use serde_json::Value;
+use workloads::{Fill, Job, Skew, Sum, Verifiable, Wait};
 
 const PROGRAM: Binary = Binary { path: env!("CARGO_BIN_EXE_plain-loop"), test: "", balances: false };
 

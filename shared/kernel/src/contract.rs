@@ -1,6 +1,5 @@
 //! What a job must give, and what a strategy must do with it.
 
-use std::borrow::Cow;
 use std::error::Error;
 use std::ffi::OsString;
 use std::fmt;
@@ -111,23 +110,6 @@ pub trait Join: Sync {
     ///
     /// If one of them does, once both are done.
     fn join<A: Send, B: Send>(&self, first: impl FnOnce() -> A + Send, second: impl FnOnce() -> B + Send) -> (A, B);
-}
-
-/// A workload whose outcomes can be checked byte by byte: what the command line needs, and a library user does not.
-///
-/// All bytes are little endian.
-pub trait Verifiable: Workload {
-    /// The key itself.
-    fn key_bytes(&self, index: usize) -> [u8; 8];
-
-    /// An output's bytes.
-    fn output_bytes<'a>(&self, output: &'a Self::Output) -> Cow<'a, [u8]>;
-
-    /// How many bytes the whole output of key `index` has.
-    fn output_size(&self, index: usize) -> u64;
-
-    /// The bytes of all outputs together. Wider than memory, so that it can be compared with what there is.
-    fn total_size(&self) -> u128;
 }
 
 /// What outlives one batch: threads, a runtime, worker processes. `Drop` stops it all.

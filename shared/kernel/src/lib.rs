@@ -1,5 +1,5 @@
-//! What fanout runs: the contract between a keyed job and the strategies that run it, the three jobs that are compared,
-//! and the digest that proves that every strategy gave the same bits.
+//! What fanout runs: the contract between a keyed job and the strategies that run it, and the digest that proves that every
+//! strategy gave the same bits.
 //!
 //! A [`Workload`] says what each key expands to. A [`Strategy`] is one way to use the cores of a machine, and [`Runs`]
 //! ties the two: a strategy that runs workload `W` gives one [`Outcome`] per key, in key order.
@@ -46,21 +46,14 @@
 mod block;
 mod contract;
 mod digest;
-pub mod generator;
-mod job;
 mod ordered;
 mod outcome;
-mod skew;
-mod workloads;
 
 pub use block::{HUGE_PAGE, with_huge_pages};
-pub use contract::{Context, Join, Runs, StartError, Strategy, Verifiable, WorkerCommand, Workload};
+pub use contract::{Context, Join, Runs, StartError, Strategy, WorkerCommand, Workload};
 pub use digest::Digest;
-pub use job::{Job, JobError, Parameters, Rng};
 pub use ordered::{from_workers, in_key_order};
 pub use outcome::{Exit, KeyError, Outcome, Stage};
-pub use skew::Skew;
-pub use workloads::{Fill, Sum, Wait};
 
 #[cfg(target_endian = "big")]
 compile_error!("outputs are compared as their bytes in memory, which fanout defines as little endian");

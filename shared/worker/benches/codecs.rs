@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use criterion::{Criterion, Throughput};
-use kernel::{Fill, Job, Parameters, WorkerCommand, Workload, with_huge_pages};
+use kernel::{WorkerCommand, Workload, with_huge_pages};
 use serde::{Deserialize, Serialize};
 use worker::{Asked, Load, Portable, Postcard, Worker};
+use workloads::{Fill, Job, Parameters};
 
 /// The default job, sent by the codec for any serde type.
 #[derive(Serialize, Deserialize)]

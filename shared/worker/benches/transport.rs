@@ -15,12 +15,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
-use kernel::{Fill, Job, Parameters, WorkerCommand, with_huge_pages};
+use kernel::{WorkerCommand, with_huge_pages};
 use memmap2::{Mmap, MmapMut};
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::unistd::Pid;
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use worker::{Asked, Load, Worker};
+use workloads::{Fill, Job, Parameters};
 
 /// f64s per result, as in the default job.
 const VALUES: usize = 1_000_000;

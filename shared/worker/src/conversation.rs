@@ -227,14 +227,14 @@ mod tests {
     use std::io;
     use std::mem::MaybeUninit;
 
-    use kernel::{Fill, Job, Parameters, Workload};
+    use kernel::Workload;
     use proptest::prelude::*;
     use proptest::sample::Index;
     use serde::{Deserialize, Serialize};
 
     use super::*;
     use crate::codec::Answer;
-    use crate::listening::{KEYS, Texts, listens, peak};
+    use crate::listening::{Blocks, KEYS, Texts, listens, peak};
     use crate::protocol::{encode_reply, hello};
 
     /// What comes before the answers: the workload is call 1, and key `index` is call `2 + index`.
@@ -250,10 +250,6 @@ mod tests {
     fn reply(kind: Kind, index: usize, lie: Option<u64>, body: &[u8]) -> Vec<u8> {
         let length = lie.unwrap_or(body.len() as u64);
         [&encode_reply(Kind::Taken, call(index), 0)[..], &encode_reply(kind, call(index), length), body].concat()
-    }
-
-    fn fill() -> Fill {
-        Fill(Job::new(Parameters { keys: KEYS, count: 100, ..Parameters::default() }).unwrap())
     }
 
     /// A worker's whole speech, and then a part of it changed, cut out or cut off: most of what is said is right, so
@@ -314,7 +310,7 @@ mod tests {
 
     #[test]
     fn p06_no_conversation_makes_a_parent_panic_hang_or_allocate_blocks() {
-        fuzz(fill, |block| size_of_val(&block[..]));
+        fuzz(|| Blocks, |block| size_of_val(&block[..]));
     }
 
     #[test]
@@ -347,8 +343,8 @@ mod tests {
         assert_eq!(failures[2..], right[2..]);
         let refused = told(include_bytes!("../../../fuzz/seeds/refused"));
         assert_eq!(refused, vec![Err(String::from("could not be started: no")); KEYS]);
-        let fill = listens(include_bytes!("../../../fuzz/seeds/fill"), fill());
-        assert!(fill.into_iter().all(|outcome| outcome.unwrap().unwrap() == vec![0.0; 100]));
+        let blocks = listens(include_bytes!("../../../fuzz/seeds/blocks"), Blocks);
+        assert!(blocks.into_iter().all(|outcome| outcome.unwrap().unwrap() == vec![0.0; 100]));
     }
 
     /// The outcomes of keys whose codec does what it likes with answers of 50,000 bytes.

@@ -9,7 +9,7 @@ use kernel::{Outcome, Workload};
 use serde::{Deserialize, Serialize};
 
 use crate::channel::Channel;
-use crate::codec::{Postcard, ReceiveError};
+use crate::codec::{Postcard, Raw, ReceiveError};
 use crate::conversation::Conversation;
 use crate::load::Load;
 use crate::portable::Portable;
@@ -36,6 +36,31 @@ impl Workload for Texts {
 impl Portable for Texts {
     const NAME: &'static str = "texts";
     type Codec = Postcard;
+
+    fn max_bytes(&self, _: usize) -> u64 {
+        800
+    }
+}
+
+/// Outputs that are plain numbers.
+#[derive(Serialize, Deserialize)]
+pub struct Blocks;
+
+impl Workload for Blocks {
+    type Output = Vec<f64>;
+
+    fn keys(&self) -> usize {
+        KEYS
+    }
+
+    fn expand(&self, index: usize) -> Vec<f64> {
+        vec![index as f64; 100]
+    }
+}
+
+impl Portable for Blocks {
+    const NAME: &'static str = "blocks";
+    type Codec = Raw;
 
     fn max_bytes(&self, _: usize) -> u64 {
         800

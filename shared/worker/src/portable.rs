@@ -1,11 +1,11 @@
-use std::io::{self, BufWriter, Write};
+use std::io;
 
-use kernel::{Fill, Sum, Wait, Workload};
+use kernel::Workload;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::codec::{Answer, Codec, PIECE, Postcard, Raw};
+use crate::codec::{Answer, Codec};
 
 /// A workload that can cross into another process.
 pub trait Portable: Workload + Serialize + DeserializeOwned {
@@ -25,7 +25,7 @@ pub trait Portable: Workload + Serialize + DeserializeOwned {
 
     /// Expands key `index` and sends its output, in the worker. The default makes the whole output, and then gives it to
     /// the codec. A workload whose outputs are large and can be sent while they are made does that here: it announces the
-    /// length, and writes [`PIECE`]s. Its worker then never holds an output, and its parent receives meanwhile. The codec
+    /// length, and writes [`PIECE`](crate::PIECE)s. Its worker then never holds an output, and its parent receives meanwhile. The codec
     /// must receive what [`expand`](Workload::expand) gives.
     ///
     /// ```
@@ -100,57 +100,4 @@ pub(crate) fn build_id<W: Portable>() -> u128 {
     }
     id.update(&(size_of::<W>() as u64).to_le_bytes());
     id.digest128()
-}
-
-impl Portable for Fill {
-    const NAME: &'static str = "fill";
-    type Codec = Raw;
-
-    fn max_bytes(&self, index: usize) -> u64 {
-        8 * self.0.share(index)
-    }
-
-    fn send(&self, index: usize, answer: Answer<'_>) -> io::Result<()> {
-        let length = self.max_bytes(index);
-        if length <= PIECE as u64 {
-            // In one message with its head.
-            return Raw::send(&self.expand(index), answer);
-        }
-        let mut channel = answer.announce(length)?;
-        let mut piece = vec![0.0; PIECE / size_of::<f64>()];
-        self.0.pieces(index, &mut piece, |values| channel.write_all(bytemuck::cast_slice(values)))
-    }
-}
-
-impl Portable for Sum {
-    const NAME: &'static str = "sum";
-    type Codec = Postcard;
-
-    fn max_bytes(&self, _: usize) -> u64 {
-        8
-    }
-}
-
-impl Portable for Wait {
-    const NAME: &'static str = "wait";
-    type Codec = Raw;
-
-    fn max_bytes(&self, _: usize) -> u64 {
-        self.bytes_per_key()
-    }
-
-    /// Announced when the key has slept, so that the parent does not wait for the rest of an answer meanwhile.
-    fn send(&self, index: usize, answer: Answer<'_>) -> io::Result<()> {
-        let length = self.bytes_per_key();
-        if length <= PIECE as u64 {
-            // In one message with its head.
-            return Raw::send(&self.expand(index), answer);
-        }
-        let words = self.words(index);
-        let mut pieces = BufWriter::with_capacity(PIECE, answer.announce(length)?);
-        for word in words {
-            pieces.write_all(&word.to_ne_bytes())?;
-        }
-        pieces.flush()
-    }
 }

@@ -230,17 +230,16 @@ fn end_with_channel(channel: UnixStream) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use kernel::{Fill, Sum};
-
     use super::*;
+    use crate::listening::{Blocks, Texts};
 
     #[test]
     fn a_workload_is_found_by_its_name_and_build_also_where_two_have_one_name() {
-        let namesake = Served { name: Sum::NAME, ..job::<Fill>() };
-        let jobs = [namesake, job::<Sum>()];
-        let found = find(&jobs, Sum::NAME, build_id::<Sum>()).unwrap_or_else(|reason| panic!("{reason}"));
-        assert_eq!(found.build_id, build_id::<Sum>());
-        assert!(find(&jobs, Sum::NAME, 7).is_err_and(|reason| reason.contains("another build of `sum`")));
-        assert!(find(&jobs, Fill::NAME, 7).is_err_and(|reason| reason.contains("does not serve `fill`")));
+        let namesake = Served { name: Texts::NAME, ..job::<Blocks>() };
+        let jobs = [namesake, job::<Texts>()];
+        let found = find(&jobs, Texts::NAME, build_id::<Texts>()).unwrap_or_else(|reason| panic!("{reason}"));
+        assert_eq!(found.build_id, build_id::<Texts>());
+        assert!(find(&jobs, Texts::NAME, 7).is_err_and(|reason| reason.contains("another build of `texts`")));
+        assert!(find(&jobs, Blocks::NAME, 7).is_err_and(|reason| reason.contains("does not serve `blocks`")));
     }
 }

@@ -5,9 +5,10 @@ use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
-use kernel::{Exit, Fill, Job, KeyError, Outcome, Parameters, Stage, WorkerCommand, Workload};
+use kernel::{Exit, KeyError, Outcome, Stage, WorkerCommand, Workload};
 use serde::{Deserialize, Serialize};
 use worker::{Answer, Codec, Load, PIECE, Portable, Raw, Supervisor};
+use workloads::{Fill, Job, Parameters};
 
 /// What the keys of a test do, one after the other.
 #[derive(Serialize, Deserialize)]

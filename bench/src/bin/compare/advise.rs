@@ -21,7 +21,7 @@ use bench::run::machine::Machine;
 use bench::sampling::machine;
 use clap::{Args, ValueEnum};
 use harness::{SKEWS, skew_name, skew_named};
-use kernel::Skew;
+use workloads::Skew;
 
 use crate::options;
 

@@ -174,7 +174,7 @@ pub(crate) enum Command {
     ///
     /// The flags are those of any run. The defaults are the sweep's own.
     #[command(after_help = STATUS_OF_A_RUN)]
-    Sweep(Swept),
+    Sweep(Box<Swept>),
     /// List the strategies, each with what it does
     List,
     /// Print what a shell needs to complete this command

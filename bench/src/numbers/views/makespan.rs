@@ -5,7 +5,7 @@
 //! `sequential` measured at the same job, warm.
 
 use harness::skew_named;
-use kernel::Parameters;
+use workloads::Parameters;
 
 use crate::numbers::curves::{self, Bars, Drawing, Mark, Unit};
 use crate::numbers::stats::Ratio;
@@ -100,7 +100,7 @@ impl Makespan {
 fn longest(job: &Job) -> Option<f64> {
     let skew = skew_named(&job.skew)?;
     let keys = usize::try_from(job.keys).ok()?;
-    let job = kernel::Job::new(Parameters { keys, count: job.count, skew, ..Parameters::default() }).ok()?;
+    let job = workloads::Job::new(Parameters { keys, count: job.count, skew, ..Parameters::default() }).ok()?;
     let longest = (0..keys).map(|key| job.share(key)).max()?;
     (job.total() > 0).then(|| longest as f64 / job.total() as f64)
 }

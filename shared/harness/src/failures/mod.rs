@@ -24,10 +24,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, panic, process, thread};
 
-use kernel::{
-    Context, Exit, Fill, KeyError, Outcome, Runs, Skew, Stage, Sum, Verifiable, Wait, WorkerCommand, Workload,
-};
+use kernel::{Context, Exit, KeyError, Outcome, Runs, Stage, WorkerCommand, Workload};
 use rustix::process::{Signal, WaitOptions, kill_process, kill_process_group};
+use workloads::{Fill, Skew, Sum, Verifiable, Wait};
 
 use crate::alone::{self, Holdings, SOON, all_there, left_alive, live_children, mark, memory, raw, settled, within};
 use crate::fault::Struck;

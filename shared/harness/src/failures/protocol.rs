@@ -120,7 +120,8 @@ pub fn p06_a_worker_that_says_more_than_asked_is_not_believed<S: Subject>(binary
             agrees(
                 strategy,
                 Fill(
-                    kernel::Job::new(kernel::Parameters { keys: 1, count: 50, seed: 7, ..Default::default() }).unwrap(),
+                    workloads::Job::new(workloads::Parameters { keys: 1, count: 50, seed: 7, ..Default::default() })
+                        .unwrap(),
                 ),
             );
         });

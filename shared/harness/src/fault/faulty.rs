@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use std::{hint, process, thread};
 
-use kernel::{Fill, Verifiable, WorkerCommand, Workload};
+use kernel::{WorkerCommand, Workload};
 use rustix::process::Signal;
 use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use worker::{Portable, Worker, is_worker};
+use workloads::{Fill, Verifiable};
 
 use super::acts;
 use super::sending::{Sending, Struck, StruckCodec};

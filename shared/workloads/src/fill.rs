@@ -1,9 +1,13 @@
+//! The notebook's job.
+
 use std::borrow::Cow;
+use std::io::{self, Write};
 use std::mem::MaybeUninit;
 
+use fanout::{Answer, Codec, Join, PIECE, Portable, Raw, Workload, with_huge_pages};
 use serde::{Deserialize, Serialize};
 
-use crate::{Job, Join, Verifiable, Workload, with_huge_pages};
+use crate::{Asked, BuiltIn, Job, Verifiable};
 
 /// The notebook's job: each key expands to its products, all of them kept. Memory, page faults, transport.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -47,6 +51,35 @@ impl Fill {
             block.set_len(len);
         }
         block
+    }
+}
+
+impl Portable for Fill {
+    const NAME: &'static str = "fill";
+    type Codec = Raw;
+
+    fn max_bytes(&self, index: usize) -> u64 {
+        8 * self.0.share(index)
+    }
+
+    fn send(&self, index: usize, answer: Answer<'_>) -> io::Result<()> {
+        let length = self.max_bytes(index);
+        if length <= PIECE as u64 {
+            // In one message with its head.
+            return Raw::send(&self.expand(index), answer);
+        }
+        let mut channel = answer.announce(length)?;
+        let mut piece = vec![0.0; PIECE / size_of::<f64>()];
+        self.0.pieces(index, &mut piece, |values| channel.write_all(bytemuck::cast_slice(values)))
+    }
+}
+
+impl BuiltIn for Fill {
+    const ABOUT: &'static str = "makes its products";
+    const SIZED_BY: &'static str = "--keys and --count";
+
+    fn asked(asked: &Asked) -> Result<Self, String> {
+        Ok(Fill(asked.job.clone()))
     }
 }
 

@@ -1,12 +1,16 @@
+//! Keys that sleep.
+
 use std::borrow::Cow;
+use std::io::{self, BufWriter, Write};
 use std::iter;
 use std::num::NonZeroU64;
 use std::thread;
 use std::time::Duration;
 
+use fanout::{Answer, Codec, PIECE, Portable, Raw, Workload, with_huge_pages};
 use serde::{Deserialize, Serialize};
 
-use crate::{Job, JobError, Parameters, Verifiable, Workload, with_huge_pages};
+use crate::{Asked, BuiltIn, Job, JobError, Own, Parameters, Verifiable};
 
 /// Each key computes, then sleeps, then gives its index: blocking calls, and why more threads than cores can be right. By
 /// default it computes nothing, and gives nothing else.
@@ -116,6 +120,50 @@ impl Workload for Wait {
         let mut block = block.unwrap_or_else(|| panic!("no memory for an output of {} bytes", self.bytes_per_key()));
         block.extend(words);
         block
+    }
+}
+
+impl Portable for Wait {
+    const NAME: &'static str = "wait";
+    type Codec = Raw;
+
+    fn max_bytes(&self, _: usize) -> u64 {
+        self.bytes_per_key()
+    }
+
+    /// Announced when the key has slept, so that the parent does not wait for the rest of an answer meanwhile.
+    fn send(&self, index: usize, answer: Answer<'_>) -> io::Result<()> {
+        let length = self.bytes_per_key();
+        if length <= PIECE as u64 {
+            // In one message with its head.
+            return Raw::send(&self.expand(index), answer);
+        }
+        let words = self.words(index);
+        let mut pieces = BufWriter::with_capacity(PIECE, answer.announce(length)?);
+        for word in words {
+            pieces.write_all(&word.to_ne_bytes())?;
+        }
+        pieces.flush()
+    }
+}
+
+impl BuiltIn for Wait {
+    const ABOUT: &'static str = "sleeps COUNT microseconds";
+    const COUNT: u64 = 1_000;
+    const TAKES: &'static [Own] = &[Own::Values, Own::OutputBytes];
+    const SIZED_BY: &'static str = "--keys and --output-bytes";
+
+    fn asked(asked: &Asked) -> Result<Self, String> {
+        let Asked { job, values, output_bytes } = asked.clone();
+        Wait::new(job, values.unwrap_or(0), output_bytes.unwrap_or(WORD))
+            .map_err(|error| format!("--keys and --values are out of range: {error}"))
+    }
+
+    fn own(&self, flag: Own) -> Option<u64> {
+        Some(match flag {
+            Own::Values => self.values(),
+            Own::OutputBytes => self.bytes_per_key(),
+        })
     }
 }
 

@@ -1,12 +1,11 @@
-//! What the three workloads share: the keys, their values, and how many each has.
+//! What the workloads share: the keys, their values, and how many each has.
 
 use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 
+use fanout::{HUGE_PAGE, Join};
 use serde::{Deserialize, Serialize};
 
-use crate::block::HUGE_PAGE;
-use crate::contract::Join;
 use crate::generator::{InstructionSet, LANES, Mt19937, Xoshiro, xoshiro_key};
 use crate::skew::{Shares, Skew};
 
@@ -298,7 +297,8 @@ fn whole(mut lanes: Xoshiro, key: f64, block: &mut [MaybeUninit<f64>]) -> usize 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Fill, Workload};
+    use crate::Fill;
+    use fanout::Workload;
     use proptest::{prop_assert_eq, proptest};
 
     fn job(keys: usize, count: u64, rng: Rng, seed: u64) -> Job {

@@ -1,8 +1,11 @@
+//! The notebook's job without its outputs.
+
 use std::borrow::Cow;
 
+use fanout::{Portable, Postcard, Workload};
 use serde::{Deserialize, Serialize};
 
-use crate::{Job, Verifiable, Workload};
+use crate::{Asked, BuiltIn, Job, Verifiable};
 
 /// The same products, added in order: pure compute, and what remains of a strategy when nothing is moved. A key cannot be
 /// cut in parts, since another order of additions would give other bits.
@@ -18,6 +21,23 @@ impl Workload for Sum {
 
     fn expand(&self, index: usize) -> f64 {
         self.0.sum(index)
+    }
+}
+
+impl Portable for Sum {
+    const NAME: &'static str = "sum";
+    type Codec = Postcard;
+
+    fn max_bytes(&self, _: usize) -> u64 {
+        8
+    }
+}
+
+impl BuiltIn for Sum {
+    const ABOUT: &'static str = "adds them";
+
+    fn asked(asked: &Asked) -> Result<Self, String> {
+        Ok(Sum(asked.job.clone()))
     }
 }
 
