@@ -17,7 +17,7 @@
 //!         self.below.len()
 //!     }
 //!     fn expand(&self, index: usize) -> u64 {
-//!         let is_prime = |n: &u64| (2..*n).take_while(|d| d * d <= *n).all(|d| n % d != 0);
+//!         let is_prime = |n: &u64| (2..*n).take_while(|d| d * d <= *n).all(|d| !n.is_multiple_of(d));
 //!         (2..self.below[index]).filter(is_prime).count() as u64
 //!     }
 //! }
@@ -33,6 +33,11 @@
 
 #[doc(hidden)]
 pub mod declared;
+
+/// The page's snippets, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/your-own-job.md")]
+pub struct YourOwnJob;
 
 pub use kernel::{
     Context, Exit, HUGE_PAGE, Join, KeyError, Outcome, Runs, Stage, StartError, Strategy, WorkerCommand, Workload,
