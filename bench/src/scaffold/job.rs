@@ -58,7 +58,7 @@ pub fn add(workspace: &Workspace, here: &Path, dir: &Path, text: &str) -> Result
     let template = template::read(&workspace.root, TEMPLATE)?;
     let name = take(workspace, &template, text)?;
     let parent = here.join(dir);
-    fs::read_dir(&parent).map_err(|source| ScaffoldError::Dir { dir: parent.clone(), source })?;
+    fs::read_dir(&parent).map_err(|source| ScaffoldError::Dir { dir: dir.to_owned(), source })?;
     let folder = parent.join(name.kebab());
     if folder.symlink_metadata().is_ok() {
         return Err(NameError::Taken(dir.join(name.kebab())).into());

@@ -164,7 +164,7 @@ pub enum NameError {
     Member(Name),
     #[error("`{name}` is a program of the crate `{package}`")]
     Program { name: Name, package: String },
-    #[error("`{name}` is taken by `{dependency}`, which fanout depends on")]
+    #[error("`{name}` is taken by the crate `{dependency}`, which fanout depends on")]
     Dependency { name: Name, dependency: String },
     #[error("`{0}` is a strategy, and a program that runs a job on it needs both")]
     Strategy(Name),
