@@ -105,7 +105,7 @@ fn renamed(root: &Path, old: &Name, path: &Path, text: &str, name: &Name) -> Res
         Some("README.md") => Ok(readme(root, old, text, name)),
         Some("src/lib.rs") => {
             let opening = format!(
-                "//! {FILL_IN}: what a key of `{name}` is, and what it gives. (So far it is what `{old}` has.)\n"
+                "//! {FILL_IN}: what a key of `{name}` is, and what it gives. (So far it is what a key of `{old}` is.)\n"
             );
             Ok(opening + &rename::source(&rename::undocumented(text), old, name))
         }
