@@ -13,8 +13,8 @@
 //!
 //! [`report`] makes all that people read of a run.
 //!
-//! Below all of them is [`process`]: children, signals, and what is said on the way. Apart from a run is [`scaffold`]: a new
-//! strategy, made from `sequential`.
+//! Below all of them is [`process`]: children, signals, and what is said on the way. Apart from a run is [`scaffold`]: new
+//! strategies and jobs, made from templates.
 //!
 //! Tables are a pure function of the files of a run: remaking them gives the same bytes.
 #![warn(clippy::print_stdout, clippy::print_stderr, reason = "they panic once nobody reads; see process/tell.rs")]

@@ -2,12 +2,13 @@
 
 #![warn(clippy::print_stdout, clippy::print_stderr, reason = "they panic once nobody reads; see tell.rs")]
 
-use std::env;
+use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
 use bench::process::tell;
-use bench::scaffold::{self, FILL_IN, Name, NameError, TEMPLATE};
+use bench::scaffold::name::Name;
+use bench::scaffold::strategy::{self, TEMPLATE};
+use bench::scaffold::{FILL_IN, crates_io, door, workspace};
 use clap::Parser;
 
 const EXAMPLE: &str = "\
@@ -31,43 +32,20 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    let options = match Options::try_parse() {
-        Ok(options) => options,
-        Err(error) if env::args_os().len() == 1 || !error.use_stderr() => error.exit(),
-        Err(error) => {
-            // The usage below the message is what --help is for.
-            tell::say(harness::one_line(&error));
-            return ExitCode::from(2);
+    door::run(|options: &Options| {
+        let name = strategy::add(&workspace::read(Path::new("."))?, &options.name)?;
+        // Whoever does not listen has the strategy all the same.
+        let _unread = tell::print(&next_steps(&name));
+        tell::say(format_args!("asking crates.io whether it has a crate `{name}` …"));
+        if crates_io::has(&name) {
+            tell::say(taken(&name));
         }
-    };
-    match run(&options.name) {
-        Ok(name) => {
-            // Whoever does not listen has the strategy all the same.
-            let _unread = tell::print(&next_steps(&name));
-            tell::say(format_args!("asking crates.io whether it has a crate `{}` …", name.kebab()));
-            if scaffold::is_on_crates_io(&name) {
-                tell::say(taken(&name));
-            }
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            tell::complain(error.as_ref());
-            ExitCode::from(if error.is::<NameError>() { 2 } else { 1 })
-        }
-    }
-}
-
-fn run(text: &str) -> Result<Name> {
-    let here = env::current_dir().context("the current folder is gone")?;
-    let workspace = scaffold::read(&here)?;
-    let name = scaffold::name(&workspace, text)?;
-    scaffold::make(&workspace, &name)?;
-    Ok(name)
+        Ok(())
+    })
 }
 
 /// A crate of crates.io has the name, which matters only to a strategy that is to depend on it.
 fn taken(name: &Name) -> String {
-    let name = name.kebab();
     format!(
         "
 note: crates.io has a crate `{name}` too. If your strategy is to depend on it, remove impls/{name} and make it under
@@ -76,7 +54,6 @@ note: crates.io has a crate `{name}` too. If your strategy is to depend on it, r
 }
 
 fn next_steps(name: &Name) -> String {
-    let name = name.kebab();
     format!(
         "\
 Made impls/{name}, and entered it in Cargo.lock. It does what {TEMPLATE} does until you write it:

@@ -144,7 +144,7 @@ pub fn strategies(impls: &Path) -> io::Result<Vec<String>> {
 
 /// Programs that are carried to another machine along with the strategies, and are none: this package's own, and the timer.
 /// A program of any other name is taken for a strategy, so that one which does not even start is a failed row.
-const CARRIED_ALONG: [&str; 4] = ["compare", "new-strategy", LIMIT, "hyperfine"];
+const CARRIED_ALONG: [&str; 5] = ["compare", "new-strategy", "new-job", LIMIT, "hyperfine"];
 
 /// Names of the strategies among the executable files in `dir`, sorted. One that has its allocator in its name is no strategy
 /// of its own.

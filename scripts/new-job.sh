@@ -1,0 +1,6 @@
+#!/bin/sh
+# Makes DIR/NAME, a crate with a job of your own that every strategy can run; --help says what else there is to know.
+set -eu
+export FANOUT_CALLED_FROM="$PWD"
+cd "$(dirname "$0")/.."
+exec cargo run --locked --bin new-job -- "$@"
