@@ -7,8 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use bench::entrants::name::LONGEST;
 use bench::scaffold::FILL_IN;
-use bench::scaffold::name::LONGEST;
 use cargo_metadata::MetadataCommand;
 use tempfile::TempDir;
 

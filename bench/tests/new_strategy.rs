@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use bench::entrants::contender::strategies;
+use bench::entrants::name::{LONGEST, Name};
 use bench::scaffold::FILL_IN;
-use bench::scaffold::name::{LONGEST, Name};
 use bench::text::splice::{Part, splice};
 use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 use tempfile::TempDir;

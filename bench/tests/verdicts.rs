@@ -30,6 +30,7 @@ fn run(rows: &[(&str, Vec<f64>)]) -> Run {
         values: 0,
         output_bytes: 8,
         neighbour: false,
+        own: None,
     };
     let kind = |name: &str| match name {
         CONTROL => Kind::Control,
@@ -49,6 +50,8 @@ fn run(rows: &[(&str, Vec<f64>)]) -> Run {
         batches: 3,
     };
     let plan = Plan {
+        own: None,
+        brief: false,
         format: FORMAT,
         stamp: "2026-11-24T00-00-00Z".into(),
         command: "compare".into(),

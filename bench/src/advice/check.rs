@@ -329,6 +329,7 @@ fn job(model: &Model, case: &Case) -> Job {
         values,
         output_bytes: case.output_bytes,
         neighbour: false,
+        own: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Predictions for a job of one's own: from what its keys take alone, instead of from a case.
 
-use kernel::Skew;
+use workloads::Skew;
 
 use crate::advice::answer::{Needs, order};
 use crate::advice::case::{Case, Costs, Demand, Group, grouped};

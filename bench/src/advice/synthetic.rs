@@ -93,6 +93,7 @@ fn jobs(model: &Model) -> Vec<(Option<&'static str>, Vec<Job>)> {
         values: 0,
         output_bytes: 8,
         neighbour: false,
+        own: None,
     };
     let headline = job("fill", 100, 1_000_000, model.workers);
     let sweeps = NEEDED.map(|name| {

@@ -5,8 +5,8 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use bench::entrants::name::Name;
 use bench::process::tell;
-use bench::scaffold::name::Name;
 use bench::scaffold::strategy::{self, TEMPLATE};
 use bench::scaffold::{FILL_IN, crates_io, door, workspace};
 use clap::Parser;

@@ -52,6 +52,12 @@ impl Contender {
         }
     }
 
+    /// A compiled program by its whole path, run in the folder `dir`: of a job of the reader's, whose arguments may name files there.
+    pub fn elsewhere(path: &Path, shown: &str, dir: &Path) -> Contender {
+        let argv = vec![path.to_string_lossy().into_owned()];
+        Contender { argv, dir: dir.to_owned(), ..Contender::program(path, shown) }
+    }
+
     /// The program of the notebook at `script`, run by `python`: both paths below `root`, where it runs and is shown so.
     pub fn notebook(root: &Path, python: &str, script: &str) -> Contender {
         let name = Path::new(script).file_stem().unwrap_or_default().to_string_lossy().into_owned();

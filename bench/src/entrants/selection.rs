@@ -104,13 +104,13 @@ pub struct Strategies {
 
 /// Those of `names` that are measured with `allocator`, one of `allocators`: all of them, and with the system's `sequential` in
 /// any case, since it is what all are compared with.
-fn names_with(allocator: Allocator, names: &[String], allocators: &[Allocator]) -> Vec<String> {
+pub(crate) fn names_with(allocator: Allocator, names: &[String], allocators: &[Allocator]) -> Vec<String> {
     let wanted = |name: &&String| allocators.contains(&allocator) || (allocator.is_system() && *name == SEQUENTIAL);
     names.iter().filter(wanted).cloned().collect()
 }
 
 /// The system's allocator, and what else of `allocators` there is.
-fn with_the_systems(allocators: &[Allocator]) -> impl Iterator<Item = Allocator> {
+pub(crate) fn with_the_systems(allocators: &[Allocator]) -> impl Iterator<Item = Allocator> {
     let others = allocators.iter().copied().filter(|allocator| !allocator.is_system());
     std::iter::once(Allocator::System).chain(others)
 }
@@ -184,7 +184,7 @@ fn with_limits(mut contenders: Vec<Contender>, limit: Option<Contender>) -> Vec<
 }
 
 /// As the row of `strategy` with this allocator, with its lines of code where its source is at hand.
-fn described(program: Contender, root: &Path, strategy: &str, allocator: Allocator) -> Contender {
+pub(crate) fn described(program: Contender, root: &Path, strategy: &str, allocator: Allocator) -> Contender {
     let lines = lines::of_strategy(&root.join("impls").join(strategy)).ok();
     Contender { lines, ..program.with(strategy, allocator) }
 }

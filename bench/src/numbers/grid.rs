@@ -29,7 +29,7 @@ pub struct Line {
     pub places: Vec<Option<Place>>,
 }
 
-/// A row at a job. Times are seconds per value, so that places of any size can be compared.
+/// A row at a job. Times are seconds per value, or per key of a job of the reader's, so that places of any size can be compared.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Place {
     /// The whole process, from outside.
@@ -72,7 +72,8 @@ impl Grid {
 }
 
 fn place(measured: &Measured, job: &Job) -> Option<Place> {
-    let values = (job.keys * job.count) as f64;
+    // The reader's keys have no values.
+    let values = if job.own.is_some() { job.keys } else { job.keys * job.count } as f64;
     if measured.failure.is_some() || values == 0.0 {
         return None;
     }

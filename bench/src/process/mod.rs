@@ -140,6 +140,28 @@ impl Running {
         }
     }
 
+    /// Waits for the end, and calls `observe` every `interval` until then. On an interrupt the child is told to end, and what it
+    /// says to that within a second is its output.
+    pub fn watch_to_its_words(
+        self,
+        interrupt: &Interrupt,
+        interval: Duration,
+        mut observe: impl FnMut(),
+    ) -> io::Result<Output> {
+        loop {
+            select! {
+                recv(self.done) -> output => return ended(output),
+                recv(interrupt.closes()) -> _ => {
+                    signal_group(self.pid, Signal::Terminate);
+                    let output = self.done.recv_timeout(GRACE);
+                    signal_group(self.pid, Signal::Kill);
+                    return output.or_else(|_| self.done.recv()).map_err(io::Error::other)?;
+                }
+                default(interval) => observe(),
+            }
+        }
+    }
+
     /// Ends the child and its descendants: politely first, for a second, then for good.
     fn stop(&self) {
         signal_group(self.pid, Signal::Terminate);

@@ -2,6 +2,7 @@
 
 use harness::{JobOptions, rng_name, skew_name};
 use serde::{Deserialize, Serialize};
+use workloads::Rng;
 
 /// The job to be timed. Workloads, skews and generators are plain names here: the harness knows which there are, so a new
 /// one needs no change in this crate.
@@ -30,7 +31,20 @@ pub struct Job {
     /// Whether a busy program has one of the CPUs meanwhile. No flag of a contender.
     #[serde(default, skip_serializing_if = "is_false")]
     pub neighbour: bool,
+    /// What a job of the reader's is made from. It has its name as its workload; skew and generator are empty, count and seed 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<Own>,
 }
+
+/// What a job of the reader's is made from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Own {
+    /// As they stand after `--`.
+    pub arguments: Vec<String>,
+}
+
+/// What the job of a program is called that was built around one, whatever the job's name.
+const JOB: &str = "job";
 
 /// What a key of `wait` gives by default: its index.
 pub const INDEX_BYTES: u64 = 8;
@@ -76,12 +90,39 @@ impl Job {
             values: options.values(),
             output_bytes: options.bytes_per_key(),
             neighbour: false,
+            own: None,
         })
+    }
+
+    /// A job of the reader's.
+    pub fn own(name: &str, keys: u64, workers: usize, arguments: &[String]) -> Job {
+        Job {
+            workload: name.to_owned(),
+            keys,
+            count: 0,
+            skew: String::new(),
+            rng: String::new(),
+            seed: 0,
+            workers,
+            values: 0,
+            output_bytes: INDEX_BYTES,
+            neighbour: false,
+            own: Some(Own { arguments: arguments.to_vec() }),
+        }
     }
 
     /// Every flag, spelled out, so that no contender's default and no environment variable decides anything. Those that only
     /// some programs know are there if they say something.
     pub fn flags(&self) -> Vec<String> {
+        if let Some(own) = &self.own {
+            let arguments = own.arguments.iter().map(|argument| format!("--argument={argument}"));
+            let workers = self.workers.to_string();
+            return ["--workload", JOB, "--workers", &workers]
+                .map(str::to_owned)
+                .into_iter()
+                .chain(arguments)
+                .collect();
+        }
         let own = [("--values", self.values, 0), ("--output-bytes", self.output_bytes, INDEX_BYTES)];
         let own = own.into_iter().filter(|(_, value, default)| value != default);
         let own = own.map(|(flag, value, _)| (flag, value.to_string()));
@@ -111,8 +152,10 @@ impl Job {
     /// 100 keys, so that a strategy with a thread per key can show all of them. 20 ms each: long beside the 6 ms in which
     /// 100 threads start, and `sequential`, the slowest, still needs only 2 s.
     pub fn blocking(&self) -> Job {
-        let (workload, skew) = ("wait".into(), "uniform".into());
-        Job { workload, keys: 100, count: 20_000, skew, values: 0, output_bytes: INDEX_BYTES, ..self.clone() }
+        let [workload, skew] = ["wait", "uniform"].map(str::to_owned);
+        let rng = if self.own.is_some() { rng_name(Rng::default()).to_owned() } else { self.rng.clone() };
+        let job = Job { workload, keys: 100, count: 20_000, skew, rng, ..self.clone() };
+        Job { values: 0, output_bytes: INDEX_BYTES, own: None, ..job }
     }
 }
 
@@ -156,6 +199,7 @@ mod tests {
             values: 0,
             output_bytes: 8,
             neighbour: false,
+            own: None,
         };
         assert_eq!(
             job.flags().join(" "),

@@ -23,6 +23,8 @@ use std::path::Path;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use self::advised::Advised;
+use self::alone::Alone;
 use self::answer::Answer;
 use self::folder::{FileError, MACHINE, PLAN, SAMPLES};
 use self::footprint::{Footprint, Peak};
@@ -56,6 +58,10 @@ pub struct Run {
     pub survival: BTreeMap<String, Survival>,
     /// Rounds that are complete, the discarded one not among them.
     pub rounds: BTreeMap<u32, Round>,
+    /// What keys of a job of the reader's take alone.
+    pub alone: Option<Alone>,
+    /// What was said of it beforehand.
+    pub advised: Option<Advised>,
     /// Lines that were not whole, or not for this plan.
     pub dropped: usize,
 }
@@ -88,7 +94,16 @@ impl Run {
     /// Of which nothing has been measured yet.
     pub fn new(plan: Plan, machine: Machine) -> Run {
         let measured = vec![Measured::default(); plan.cells.len()];
-        Run { plan, machine, measured, survival: BTreeMap::new(), rounds: BTreeMap::new(), dropped: 0 }
+        Run {
+            plan,
+            machine,
+            measured,
+            survival: BTreeMap::new(),
+            rounds: BTreeMap::new(),
+            alone: None,
+            advised: None,
+            dropped: 0,
+        }
     }
 
     /// Reads the folder of a run, whether it has ended or not.
@@ -110,7 +125,7 @@ impl Run {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(why) => return Err(FileError::io(&samples)(why)),
         };
-        let mut run = Run::new(plan, machine);
+        let mut run = Run { alone: Alone::of(dir)?, advised: Advised::of(dir)?, ..Run::new(plan, machine) };
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
             let whole = line.strip_suffix(b"\n").and_then(|line| serde_json::from_slice(line).ok());
             if !whole.is_some_and(|line| run.add(line)) {

@@ -33,6 +33,9 @@ pub struct Plan {
     /// The sweep that its jobs are of, if there are several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<String>,
+    /// The job, if it is the reader's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<Own>,
     /// Whether the sweeps of a full run are to follow, each in a folder below this run's.
     #[serde(default, skip_serializing_if = "is_false")]
     pub full: bool,
@@ -42,6 +45,9 @@ pub struct Plan {
     pub cells: Vec<Cell>,
     /// When there are rounds enough.
     pub stop: Stop,
+    /// Whether passes are left out that are no samples, for a first look at a job of the reader's.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub brief: bool,
     /// Batches per warm process, the first of which is cold.
     pub repeat: u32,
     /// The seed of the order within the rounds.
@@ -50,6 +56,18 @@ pub struct Plan {
     pub condition: bool,
     /// `None` while the run goes on, and for good if it was killed.
     pub ended: Option<Ended>,
+}
+
+/// A job of the reader's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Own {
+    /// Its source, as it was found from the folder in which compare was called.
+    pub place: String,
+    /// Features of its crate.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<String>,
+    /// Whether all strategies had to give the same.
+    pub is_compared: bool,
 }
 
 /// A program that takes part.
@@ -185,6 +203,16 @@ impl Plan {
     /// Whether whole processes are timed from outside; otherwise what counts is the first batch of each process.
     pub fn has_cold_runs(&self) -> bool {
         self.cells.is_empty() || self.cells.iter().any(|cell| cell.cold_rounds != Some(0))
+    }
+
+    /// Whether memory is seen while outputs are compared, and no round is discarded: of sweeps, and of a first look.
+    pub fn is_brief(&self) -> bool {
+        self.brief || self.sweep.is_some()
+    }
+
+    /// Whether outputs are compared.
+    pub fn is_compared(&self) -> bool {
+        self.own.as_ref().is_none_or(|own| own.is_compared)
     }
 
     /// The cell of a row at one of the jobs.

@@ -34,6 +34,8 @@ pub struct Sweep {
     pub timed: Timed,
     /// Whether it belongs to a full run.
     pub is_of_full: bool,
+    /// Whether it can be made of a job of the reader's, whose keys are what they are.
+    pub is_for_own: bool,
 }
 
 /// What is timed of a cell, and how often.
@@ -91,6 +93,7 @@ const GRAIN: Sweep = Sweep {
     ends: Some(End::Below(0.25)),
     timed: Timed::Both { least_rounds: FEW_ROUNDS, budget: MANY_CELLS },
     is_of_full: true,
+    is_for_own: false,
 };
 
 /// At the coarsest grain: enough to be shared out evenly.
@@ -113,6 +116,9 @@ const SCALING: Sweep = Sweep {
         workers.retain(|workers| *workers <= most && *workers as u64 <= job.keys);
         workers.sort_unstable();
         workers.dedup();
+        if job.own.is_some() {
+            return Ok(workers.iter().map(|workers| Job { workers: *workers, ..job.clone() }).collect());
+        }
         let of = |workload: &str, count: u64| {
             let job = Job { workload: workload.to_owned(), count, ..job.clone() };
             workers.iter().map(|workers| Job { workers: *workers, ..job.clone() }).collect::<Vec<_>>()
@@ -123,6 +129,7 @@ const SCALING: Sweep = Sweep {
     ends: None,
     timed: Timed::Both { least_rounds: FEW_ROUNDS, budget: MANY_CELLS },
     is_of_full: true,
+    is_for_own: true,
 };
 
 const SKEW: Sweep = Sweep {
@@ -139,6 +146,7 @@ const SKEW: Sweep = Sweep {
     ends: None,
     timed: Timed::Both { least_rounds: FEW_ROUNDS, budget: MANY_CELLS },
     is_of_full: true,
+    is_for_own: false,
 };
 
 const SIZE: Sweep = Sweep {
@@ -161,6 +169,7 @@ const SIZE: Sweep = Sweep {
     ends: None,
     timed: Timed::Both { least_rounds: FEW_ROUNDS, budget: MANY_CELLS },
     is_of_full: true,
+    is_for_own: false,
 };
 
 const BLOCKING: Sweep = Sweep {
@@ -187,6 +196,7 @@ const BLOCKING: Sweep = Sweep {
     ends: None,
     timed: Timed::Both { least_rounds: FEW_ROUNDS, budget: MANY_CELLS },
     is_of_full: true,
+    is_for_own: false,
 };
 
 /// Seconds of a key: long beside what a sleep takes too long, some 60 µs on Linux.
@@ -204,12 +214,13 @@ const INTERFERENCE: Sweep = Sweep {
     only: &[],
     allocators: SYSTEM,
     jobs: |job, _| {
-        let sum = Job { workload: "sum".to_owned(), ..job.clone() };
+        let sum = if job.own.is_some() { job.clone() } else { Job { workload: "sum".to_owned(), ..job.clone() } };
         Ok(vec![sum.clone(), Job { neighbour: true, ..sum }])
     },
     ends: None,
     timed: Timed::Both { least_rounds: 10, budget: 75.0 },
     is_of_full: true,
+    is_for_own: true,
 };
 
 const CASES: Sweep = Sweep {
@@ -225,6 +236,7 @@ const CASES: Sweep = Sweep {
     ends: Some(End::After(2.0)),
     timed: Timed::FirstBatch { rounds: 3 },
     is_of_full: true,
+    is_for_own: false,
 };
 
 const ALLOCATORS: Sweep = Sweep {
@@ -238,6 +250,7 @@ const ALLOCATORS: Sweep = Sweep {
     // 65 cells take two minutes a round on two CPUs, and allocators differ by more than so few rounds may hide.
     timed: Timed::Both { least_rounds: FEW_ROUNDS, budget: 12.0 * 60.0 },
     is_of_full: false,
+    is_for_own: false,
 };
 
 /// Values a key: 8 kB, which every allocator carves from larger pieces, to 80 MB, which glibc always maps anew.
@@ -264,7 +277,11 @@ fn blocks(job: &Job) -> Result<Vec<Job>, String> {
 }
 
 fn equal_keys(job: &Job) -> Result<(), String> {
-    if job.skew == "uniform" { Ok(()) } else { Err(format!("needs --skew uniform, not {}", job.skew)) }
+    if job.own.is_some() || job.skew == "uniform" {
+        Ok(())
+    } else {
+        Err(format!("needs --skew uniform, not {}", job.skew))
+    }
 }
 
 fn of_values(job: &Job, total: u64, count: u64) -> Job {
@@ -315,6 +332,14 @@ impl Sweep {
     ///
     /// What it needs that the flags do not give, in one line.
     pub fn jobs(&self, job: &Job, pace: Pace) -> Result<Vec<Job>, String> {
+        if job.own.is_some() && !self.is_for_own {
+            let names = SWEEPS.iter().filter(|sweep| sweep.is_for_own).map(|sweep| sweep.name);
+            let names = names.collect::<Vec<_>>().join(" and ");
+            return Err(format!(
+                "sweep {}: it varies keys, and those of a job of your own are what they are; {names} can be made of it",
+                self.name
+            ));
+        }
         let jobs = (self.jobs)(job, pace).map_err(|why| format!("sweep {} {why}", self.name))?;
         // What only `wait` has is of no use to the others.
         let plain = |job: Job| if job.workload == "wait" { job } else { job.without_values() };
@@ -328,7 +353,19 @@ mod tests {
 
     fn job(keys: u64, count: u64) -> Job {
         let (workload, skew, rng) = ("fill".to_owned(), "uniform".to_owned(), "xoshiro".to_owned());
-        Job { workload, keys, count, skew, rng, seed: 42, workers: 16, values: 0, output_bytes: 8, neighbour: false }
+        Job {
+            workload,
+            keys,
+            count,
+            skew,
+            rng,
+            seed: 42,
+            workers: 16,
+            values: 0,
+            output_bytes: 8,
+            neighbour: false,
+            own: None,
+        }
     }
 
     fn sizes(keys: u64, count: u64) -> Vec<(u64, u64, usize)> {

@@ -17,18 +17,20 @@ pub struct Trouble {
     pub exit: Option<String>,
     /// The last line that it wrote on standard error.
     pub stderr: Option<String>,
+    /// It gave something else than it should.
+    pub is_another_digest: bool,
 }
 
 impl Trouble {
     /// Of a process that has ended.
     pub fn of(message: String, output: &Output) -> Trouble {
         let exit = Some(output.status).filter(|status| !ExitStatus::success(status)).map(|status| status.to_string());
-        Trouble { message, exit, stderr: process::last_line(&output.stderr) }
+        Trouble { message, exit, stderr: process::last_line(&output.stderr), is_another_digest: false }
     }
 
     /// Of one that has not, or whose end says nothing.
     pub fn without_exit(message: String) -> Trouble {
-        Trouble { message, exit: None, stderr: None }
+        Trouble { message, exit: None, stderr: None, is_another_digest: false }
     }
 
     /// A process that did not come to its end. An interrupt is nobody's failure.
@@ -78,7 +80,8 @@ pub fn judge(
         Ok(answer) if output.status.success() => Ok(answer),
         // Where a failed process has printed no JSON, its own words say more than what is wrong with the JSON.
         Err(unusable) if output.status.success() || !matches!(unusable, Unusable::Json(_)) => {
-            Err(Trouble::of(unusable.to_string(), &output))
+            let is_another_digest = matches!(unusable, Unusable::Digest { .. });
+            Err(Trouble { is_another_digest, ..Trouble::of(unusable.to_string(), &output) })
         }
         _ => Err(Trouble::of("it failed".to_owned(), &output)),
     })

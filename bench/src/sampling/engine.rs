@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf, absolute};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -23,11 +24,12 @@ use crate::run::job::Job;
 use crate::run::machine::{Activity, Others, Python};
 use crate::run::plan::{Cell, Ended, FORMAT, Kind, Plan, SEQUENTIAL};
 use crate::run::sample::{Cold, Failure, Line, Round, Stage};
-use crate::run::sweep::{End, Sweep, Timed};
+use crate::run::sweep::{End, Sweep};
 use crate::run::{Measured, Run};
 use crate::sampling::ask::{Trouble, ask, judge, with};
 use crate::sampling::hyperfine::{self, export};
 use crate::sampling::neighbour::Neighbour;
+use crate::sampling::own::Prepared;
 use crate::sampling::programs::{self, Programs, Request};
 use crate::sampling::progress::{Progress, about};
 use crate::sampling::setup::Alone;
@@ -94,6 +96,8 @@ struct Session<'a> {
     interrupt: &'a Interrupt,
     progress: Progress,
     alone: Alone,
+    /// The job, if it is the reader's.
+    own: Option<Arc<Prepared>>,
     /// What the machine had done when the first round began, and after the last round that was long enough to tell.
     looked: Option<Activity>,
 }
@@ -136,6 +140,10 @@ pub fn measure(request: &Request, root: &Path, interrupt: &Interrupt) -> Result<
     let is_new = !request.results.exists();
     let (folder, name) = Folder::create(&request.results, request.name.as_ref().unwrap_or(&stamp))?;
     let plan = plan(request, &programs, if request.name.is_some() { stamp } else { name });
+    if let Some(own) = &request.own {
+        own.alone.write(folder.path())?;
+        own.advised.iter().try_for_each(|advised| advised.write(folder.path()))?;
+    }
     let machine = machine::inspect(root, programs.toolchain.clone(), programs.hyperfine.version.clone(), before);
     let made: Vec<&Path> = is_new.then_some(request.results.as_path()).into_iter().collect();
     let run = Run::new(plan, machine);
@@ -217,11 +225,13 @@ fn plan(request: &Request, programs: &Programs, stamp: String) -> Plan {
         stamp,
         command: request.command.clone(),
         sweep: request.sweep.clone(),
+        own: request.own.as_ref().map(|own| own.planned()),
         full: request.full,
         rows: rows.chain(not_measured).collect(),
         cells: cells(request, &programs.contenders),
         stop: request.stop,
-        repeat: request.timed().map_or(REPEAT, Timed::batches),
+        brief: request.is_brief,
+        repeat: request.batches(REPEAT),
         shuffle_seed: request.shuffle_seed,
         condition: request.condition,
         ended: None,
@@ -231,7 +241,7 @@ fn plan(request: &Request, programs: &Programs, stamp: String) -> Plan {
 /// Each contender at each job, as often as that is timed.
 pub(crate) fn cells(request: &Request, contenders: &[Contender]) -> Vec<Cell> {
     let timed = request.timed();
-    let batches = timed.map_or(REPEAT, Timed::batches);
+    let batches = request.batches(REPEAT);
     let cold_rounds = timed.is_some_and(|timed| !timed.is_cold()).then_some(0);
     let at = |at| contenders.iter().map(move |it| Cell { cold_rounds, ..it.at(at, &request.jobs, batches) });
     (0..request.jobs.len()).flat_map(at).collect()
@@ -275,11 +285,15 @@ impl<'a> Session<'a> {
             folder,
             interrupt,
             alone,
+            own: programs.own.clone(),
             looked: None,
         };
         for (job, answer, _) in answers {
             let digest = answer.report.digest.clone().unwrap_or_default();
             session.sizes.insert(flags_of(&job), answer.report.output_bytes);
+            if !session.run.plan.is_compared() {
+                continue;
+            }
             session.references.insert(flags_of(&job), Reference { name: SEQUENTIAL.to_owned(), digest });
         }
         session
@@ -357,8 +371,8 @@ impl<'a> Session<'a> {
             self.verify(index, requirements_xxh3)?;
         }
         self.plan_the_rounds(&slow_jobs)?;
-        let is_sweep = self.run.plan.sweep.is_some();
-        if !is_sweep {
+        let is_brief = self.run.plan.is_brief();
+        if self.run.plan.sweep.is_none() {
             self.progress.stage("trying what becomes of the other keys when one fails");
             for &index in &programs {
                 self.survive(index)?;
@@ -367,7 +381,7 @@ impl<'a> Session<'a> {
         // What hardly holds any memory needs none made ready; others may have been looked at by now.
         let is_open = |index: &usize| {
             let is_there = !self.failed(*index) && !self.cell(*index).is_left_out();
-            is_there && self.run.measured[*index].footprint.is_none() && !(is_sweep && self.is_small(*index))
+            is_there && self.run.measured[*index].footprint.is_none() && !(is_brief && self.is_small(*index))
         };
         let watched: Vec<usize> = programs.into_iter().filter(is_open).collect();
         if !watched.is_empty() {
@@ -462,7 +476,7 @@ impl<'a> Session<'a> {
         let blocking = self.cell(index).job.blocking();
         let asleep = Duration::from_micros(blocking.keys * blocking.count / blocking.workers.max(1) as u64);
         match contender.kind {
-            Kind::Strategy if self.run.plan.sweep.is_none() => costs.digested + asleep,
+            Kind::Strategy if !self.run.plan.is_brief() => costs.digested + asleep,
             _ => costs.digested,
         }
     }
@@ -484,7 +498,7 @@ impl<'a> Session<'a> {
     /// One cold run of each row that is not kept: whatever the passes before have left behind is not in the first round. In a sweep,
     /// most cells run long after the passes anyway.
     fn discard(&mut self) -> Result<()> {
-        if !self.run.rounds.is_empty() || self.run.plan.sweep.is_some() {
+        if !self.run.rounds.is_empty() || self.run.plan.is_brief() {
             return Ok(());
         }
         self.progress.restart(self.round_costs(0));
@@ -583,9 +597,9 @@ impl<'a> Session<'a> {
         let began = Instant::now();
         let limit = self.entries[index].limit;
         // Where a run takes long, or there are many, its memory is looked at meanwhile, and not in another run.
-        let is_looked_at = match self.run.plan.sweep {
-            Some(_) => !self.is_small(index),
-            None => contender.kind == Kind::Notebook,
+        let is_looked_at = match self.run.plan.is_brief() {
+            true => !self.is_small(index),
+            false => contender.kind == Kind::Notebook,
         };
         let mut peak = None;
         let asked = if is_looked_at {
@@ -597,7 +611,10 @@ impl<'a> Session<'a> {
         };
         let answer = match asked {
             Ok(answer) => answer,
-            Err(trouble) => return self.fail(index, trouble.at(Stage::Verify, None)),
+            Err(trouble) => {
+                let trouble = self.told_by_key(&contender, &cell.job, trouble)?;
+                return self.fail(index, trouble.at(Stage::Verify, None));
+            }
         };
         let entry = &mut self.entries[index];
         entry.costs = Costs::of(&answer, began.elapsed() / looks);
@@ -607,7 +624,7 @@ impl<'a> Session<'a> {
         if let Some(unusable) = self.unusable(&cell, &answer, is_limit) {
             return self.fail(index, Trouble::without_exit(unusable.to_string()).at(Stage::Verify, None));
         }
-        if let Some(digest) = answer.report.digest.clone() {
+        if let Some(digest) = answer.report.digest.clone().filter(|_| self.run.plan.is_compared()) {
             self.references.entry(job).or_insert(Reference { name: contender.name.clone(), digest });
         }
         self.note_python(&answer, requirements_xxh3)?;
@@ -619,6 +636,19 @@ impl<'a> Session<'a> {
         let Some(peak) = peak else { return Ok(()) };
         let footprint = Footprint { peak: peak.seen(), output_bytes, keys_in_flight: None };
         self.keep(Line::Footprint { cell: cell.name, footprint })
+    }
+
+    /// What went wrong, and where a job of the reader's gave something else, in which keys.
+    fn told_by_key(&self, contender: &Contender, job: &Job, trouble: Trouble) -> Result<Trouble, Interrupted> {
+        let own = self.own.as_deref().filter(|_| trouble.is_another_digest);
+        let Some(differing) =
+            own.map(|own| own.differing(contender, &job.flags(), self.interrupt)).transpose()?.flatten()
+        else {
+            return Ok(trouble);
+        };
+        let message =
+            format!("its outputs are not those of sequential: {differing}; --not-deterministic does not compare them");
+        Ok(Trouble { message, ..trouble })
     }
 
     /// The size of the outputs of a cell's job, whatever its own number of workers.
@@ -693,7 +723,7 @@ impl<'a> Session<'a> {
             self.entries[index].costs = again;
         }
         let keys_in_flight = match contender.kind {
-            Kind::Strategy if self.run.plan.sweep.is_none() => self.keys_in_flight(&contender, &cell.job, limit)?,
+            Kind::Strategy if !self.run.plan.is_brief() => self.keys_in_flight(&contender, &cell.job, limit)?,
             _ => None,
         };
         let output_bytes = answer.report.output_bytes;
@@ -781,7 +811,7 @@ impl<'a> Session<'a> {
                 }
                 code => {
                     let exit = code.map_or_else(|| "a signal".to_owned(), |code| format!("exit status: {code}"));
-                    Trouble { message: "its timed run failed".to_owned(), exit: Some(exit), stderr: None }
+                    Trouble { exit: Some(exit), ..Trouble::without_exit("its timed run failed".to_owned()) }
                 }
             },
             // hyperfine itself ends well whatever becomes of what it times, unless that cannot be started.

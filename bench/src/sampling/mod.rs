@@ -7,6 +7,7 @@ pub mod hyperfine;
 pub mod machine;
 pub mod memory;
 pub mod neighbour;
+pub mod own;
 pub mod pace;
 pub mod preview;
 pub mod programs;

@@ -246,7 +246,19 @@ mod tests {
     fn job(workload: &str, keys: u64, count: u64) -> Job {
         let (skew, rng) = ("uniform".to_owned(), "xoshiro".to_owned());
         let workload = workload.to_owned();
-        Job { workload, keys, count, skew, rng, seed: 42, workers: 2, values: 0, output_bytes: 8, neighbour: false }
+        Job {
+            workload,
+            keys,
+            count,
+            skew,
+            rng,
+            seed: 42,
+            workers: 2,
+            values: 0,
+            output_bytes: 8,
+            neighbour: false,
+            own: None,
+        }
     }
 
     fn stop(rounds: Option<u32>) -> Stop {
@@ -262,6 +274,8 @@ mod tests {
             name: None,
             python: None,
             jobs,
+            own: None,
+            is_brief: false,
             stop: stop(None),
             shuffle_seed: 1,
             condition: false,

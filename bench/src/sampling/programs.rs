@@ -1,6 +1,7 @@
 //! The programs that a run needs: found or built, before anything is measured.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 
@@ -13,6 +14,7 @@ use crate::run::allocator::Allocator;
 use crate::run::job::Job;
 use crate::run::plan::{Cell, Kind, SEQUENTIAL, Stop};
 use crate::run::sweep::{Sweep, Timed};
+use crate::sampling::own::Prepared;
 use crate::sampling::{hyperfine, setup};
 
 /// What is to be measured, with nothing left open.
@@ -32,6 +34,10 @@ pub struct Request {
     pub python: Option<String>,
     /// The jobs.
     pub jobs: Vec<Job>,
+    /// The job of the reader's that they are of.
+    pub own: Option<Arc<Prepared>>,
+    /// Whether it is a first look at it, which leaves out what is no sample.
+    pub is_brief: bool,
     /// When there are rounds enough.
     pub stop: Stop,
     /// The seed of the order within the rounds.
@@ -58,6 +64,8 @@ pub struct Programs {
     pub sequential: Contender,
     /// XXH3-128 of what pins the notebook's packages.
     pub requirements_xxh3: String,
+    /// The job that they are of, if it is the reader's.
+    pub own: Option<Arc<Prepared>>,
     /// What the programs were built with, if they were built here.
     pub toolchain: Option<Toolchain>,
     /// The timer.
@@ -74,9 +82,11 @@ pub fn find(request: &Request, root: &Path, interrupt: &Interrupt) -> Result<Pro
         None => selection.in_source(root)?,
     };
     let hyperfine = setup::find_hyperfine(root, carried, interrupt)?;
-    let Strategies { mut contenders, unbuilt } = match carried {
-        Some(dir) => selection::carried(dir, root, &names, &request.allocators)?,
-        None => {
+    let own = request.own.as_deref();
+    let Strategies { mut contenders, unbuilt } = match (own, carried) {
+        (Some(own), _) => Strategies { contenders: own.contenders_of(&names), unbuilt: own.unbuilt.clone() },
+        (None, Some(dir)) => selection::carried(dir, root, &names, &request.allocators)?,
+        (None, None) => {
             let built = selection::built(root, &names, &request.allocators, interrupt);
             // An interrupt ends cargo too; what cargo then did not do is no error.
             interrupt.check()?;
@@ -85,7 +95,7 @@ pub fn find(request: &Request, root: &Path, interrupt: &Interrupt) -> Result<Pro
     };
     let toolchain = match carried {
         Some(_) => None,
-        None => toolchain::used(root, interrupt)?
+        None => toolchain::used(own.map_or(root, |own| &own.root), interrupt)?
             .inspect_err(|why| tell::warn(format_args!("what cargo builds with is not recorded: {why}")))
             .ok(),
     };
@@ -97,7 +107,7 @@ pub fn find(request: &Request, root: &Path, interrupt: &Interrupt) -> Result<Pro
     let sequential = contenders.iter().find(|contender| contender.name == SEQUENTIAL).context("no sequential")?.clone();
     let Notebook { counterparts, programs, missing, requirements_xxh3 } = notebook;
     contenders.extend(counterparts);
-    let mut not_measured = Vec::new();
+    let mut not_measured = own.map_or_else(Vec::new, |own| own.cannot.clone());
     match missing {
         Some(missing) => not_measured.extend(programs.into_iter().map(|program| (program, missing.to_string()))),
         None => contenders.extend(programs),
@@ -105,7 +115,16 @@ pub fn find(request: &Request, root: &Path, interrupt: &Interrupt) -> Result<Pro
     if request.has_control() {
         contenders.push(sequential.control());
     }
-    Ok(Programs { contenders, not_measured, unbuilt, sequential, requirements_xxh3, toolchain, hyperfine })
+    Ok(Programs {
+        contenders,
+        not_measured,
+        unbuilt,
+        sequential,
+        requirements_xxh3,
+        own: request.own.clone(),
+        toolchain,
+        hyperfine,
+    })
 }
 
 /// The rows of what is asked for, as far as that is known before anything is built or installed, the control last if there is one.
@@ -133,6 +152,12 @@ impl Request {
     /// What is timed of each cell, if it is of a sweep.
     pub(crate) fn timed(&self) -> Option<Timed> {
         self.sweep.as_deref().and_then(Sweep::named).map(|sweep| sweep.timed)
+    }
+
+    /// Batches of a process that times itself, unless few are enough.
+    pub(crate) fn batches(&self, usual: u32) -> u32 {
+        const FEW: u32 = 2;
+        self.timed().map_or(if self.is_brief { FEW } else { usual }, Timed::batches)
     }
 
     /// Whether `sequential` is entered a second time: cold runs tell whether equal rows come out equal.

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::cargo;
-use super::name::Name;
+use crate::entrants::name::Name;
 use crate::process;
 use crate::process::interrupt::Interrupt;
 

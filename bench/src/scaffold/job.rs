@@ -6,10 +6,10 @@ use std::process::{Command, Stdio};
 
 use cargo_metadata::{Error, MetadataCommand};
 
-use super::name::{Name, NameError};
 use super::template::{self, Template};
 use super::workspace::Workspace;
 use super::{FILL_IN, ScaffoldError, cargo, folder, rename};
+use crate::entrants::name::{Name, NameError};
 
 /// What every new job is at first: the shortest there is.
 pub const TEMPLATE: &str = "examples/jobs/primes";

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 pub mod crates_io;
 pub mod door;
 pub mod job;
-pub mod name;
 pub mod strategy;
 pub mod workspace;
 
@@ -24,7 +23,7 @@ pub const FILL_IN: &str = "FILL IN";
 pub enum ScaffoldError {
     /// Nothing can be made under this name.
     #[error(transparent)]
-    Name(#[from] name::NameError),
+    Name(#[from] crate::entrants::name::NameError),
     /// It is to be made in no folder.
     #[error("DIR must be a folder that exists: {}: {source}", .dir.display())]
     Dir {

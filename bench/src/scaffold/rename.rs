@@ -1,6 +1,6 @@
 //! Text under a new name.
 
-use super::name::Name;
+use crate::entrants::name::Name;
 
 /// Rust source under the new name: identifiers in code, and what is quoted in comments. In prose the word is a word.
 pub(super) fn source(text: &str, old: &Name, new: &Name) -> String {

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::name::{Name, NameError};
 use super::template::{self, Template};
 use super::workspace::Workspace;
 use super::{FILL_IN, ScaffoldError, folder, rename};
+use crate::entrants::name::{Name, NameError};
 use crate::entrants::notebook;
 use crate::run::plan::SEQUENTIAL;
 use crate::text::splice;

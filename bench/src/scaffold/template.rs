@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{TokenStream, TokenTree};
 
 use super::ScaffoldError;
-use super::name::Name;
+use crate::entrants::name::Name;
 
 /// The crate.
 #[derive(Clone, Debug)]

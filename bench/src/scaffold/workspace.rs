@@ -8,8 +8,8 @@ use cargo_metadata::{MetadataCommand, TargetKind};
 use serde::Deserialize;
 
 use super::ScaffoldError;
-use super::name::{Name, NameError};
 use crate::entrants::contender::strategies;
+use crate::entrants::name::{Name, NameError};
 
 /// What is in the workspace.
 #[derive(Clone, Debug)]

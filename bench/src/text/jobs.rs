@@ -10,6 +10,10 @@ pub fn list(run: &Run) -> String {
     let job = |(number, job): (usize, &Job)| {
         let workload = if several { format!("{}, ", job.workload) } else { String::new() };
         let keys = number::grouped(job.keys);
+        if job.own.is_some() {
+            let neighbour = if job.neighbour { ", beside a busy neighbour" } else { "" };
+            return format!("- `#{number}`: {keys} keys, {}{neighbour}\n", workers(job));
+        }
         let bytes = bytes_of(job);
         let neighbour = if job.neighbour { ", beside a busy neighbour" } else { "" };
         format!(
@@ -61,6 +65,7 @@ mod tests {
                 values,
                 output_bytes,
                 neighbour: false,
+                own: None,
             };
             format!("{}{}", work(&job), bytes_of(&job))
         };

@@ -20,13 +20,16 @@ use std::fmt::Write;
 use crate::numbers::stats::Ratio;
 use crate::run::Run;
 use crate::run::footprint::{Footprint, Peak};
-use crate::run::job::{INDEX_BYTES, Job};
+use crate::run::job::{INDEX_BYTES, Job, Own};
 use crate::run::plan::Plan;
 use crate::run::sample::Survival;
 
 /// The job in words; of a sweep, its jobs.
 pub fn title(plan: &Plan) -> String {
     let Some(job) = plan.job() else { return "no job".to_owned() };
+    if let Some(own) = &job.own {
+        return of_own(plan, job, own);
+    }
     let mut title = match plan.jobs().last().filter(|_| plan.has_several_jobs()) {
         None => format!("{}: {} keys × {}", job.workload, number::grouped(job.keys), number::grouped(job.count)),
         Some(last) if plan.jobs().all(|other| is_alike(other, job) && other.count == job.count) => {
@@ -63,6 +66,20 @@ pub fn title(plan: &Plan) -> String {
     }
     let _ = write!(title, ", {}", workers(job));
     title
+}
+
+/// A job of the reader's, whose keys only the reader knows.
+fn of_own(plan: &Plan, job: &Job, own: &Own) -> String {
+    let sweep = if plan.has_several_jobs() { format!("{}: ", named(plan)) } else { String::new() };
+    let arguments = own.arguments.iter().map(|argument| format!(" {}", shell_words::quote(argument)));
+    let keys = number::grouped(job.keys);
+    let all = || plan.jobs().map(|job| job.workers);
+    let workers = match (all().min(), all().max()) {
+        (Some(least), Some(most)) if least < most => format!("{least} to {most} workers"),
+        _ => workers(job),
+    };
+    let neighbour = if plan.jobs().any(|job| job.neighbour) { ", with a busy neighbour and without" } else { "" };
+    format!("{sweep}{}{}: {keys} keys{neighbour}, {workers}", job.workload, arguments.collect::<String>())
 }
 
 fn named(plan: &Plan) -> &str {

@@ -7,15 +7,16 @@ use crate::numbers::standings::{Control, Standing, Standings};
 use crate::numbers::stopping;
 use crate::numbers::views::View;
 use crate::numbers::{porting as ported, stats};
+use crate::run::job::Job;
 use crate::run::machine::{Activity, Others};
-use crate::run::plan::{CONTROL, Cell, Row, SEQUENTIAL};
+use crate::run::plan::{CONTROL, Cell, Own, Row, SEQUENTIAL};
 use crate::run::sample::Stage;
 use crate::run::sweep::Sweep;
 use crate::run::{Measured, Run};
 use crate::text::number::{self, NOTHING};
 use crate::text::table::{Align, markdown};
 use crate::text::{
-    compared, doubts, jobs, or_nothing, porting, seen, strategies, survives, sweep, title, to_output, views,
+    compared, doubts, jobs, or_nothing, own, porting, seen, strategies, survives, sweep, title, to_output, views,
 };
 
 /// What a terminal shows at the end of a run.
@@ -24,7 +25,8 @@ pub fn tables(run: &Run) -> String {
         return sweep::part(run);
     }
     let others = if run.plan.has_allocators() { sweep::one_job(run) } else { String::new() };
-    format!("{}{others}{}", porting::table(run), strategies::table(run))
+    let advice = if run.plan.own.is_some() { own::advice(run, run.advised.as_ref()) } else { String::new() };
+    format!("{}{others}{}{advice}", porting::table(run), strategies::table(run))
 }
 
 /// The page, without pictures.
@@ -51,6 +53,7 @@ pub fn with_pictures(run: &Run, pictures: &[&Figure], sweeps: &[(&Run, Vec<&Figu
         page += &pictures_section(pictures, "");
         page += &sweeps.iter().map(|(sweep, pictures)| below_section(sweep, pictures)).collect::<String>();
         page += &wide_section(run);
+        page += &own_section(run);
         page += &porting_section(run);
         page += &allocators_section(run);
         page += &warm_table(&standings);
@@ -308,6 +311,13 @@ fn failed_table(run: &Run) -> String {
     if rows.is_empty() { String::new() } else { format!("## Failed\n\n{}\n", markdown(&columns, &rows)) }
 }
 
+/// What keys of the reader's job take alone, and what was said of it beforehand.
+fn own_section(run: &Run) -> String {
+    let Some(alone) = &run.alone else { return String::new() };
+    let told: String = own::told(alone).lines().map(|line| format!("- {line}\n")).collect();
+    format!("## One key alone\n\n{told}\n## What `advise` said\n\n{}\n", own::advice(run, run.advised.as_ref()))
+}
+
 /// The notebook's programs beside their strategies.
 fn porting_section(run: &Run) -> String {
     let table = porting::table(run);
@@ -351,6 +361,9 @@ fn provenance(run: &Run) -> String {
         let _ = writeln!(section, "- {name}: {value}");
     };
     item("Command", &format!("`{}`", plan.command));
+    if let (Some(own), Some(job)) = (&plan.own, plan.job()) {
+        item("Job", &own_job(own, job));
+    }
     item("Commit", &machine.commit_line());
     item("Started", &plan.stamp);
     let rounds = match plan.stop.rounds {
@@ -404,6 +417,17 @@ fn provenance(run: &Run) -> String {
     section + "```\n"
 }
 
+/// Where a job of the reader's is, what it was made from, and whether all gave the same.
+fn own_job(own: &Own, job: &Job) -> String {
+    let arguments = job.own.as_ref().map(|own| own.arguments.as_slice()).unwrap_or_default();
+    let made_from =
+        if arguments.is_empty() { String::new() } else { format!(", made from `{}`", shell_words::join(arguments)) };
+    let features = if own.features.is_empty() { String::new() } else { format!(", with {}", own.features.join(", ")) };
+    let compared =
+        if own.is_compared { "" } else { ". It gives something else each time, so outputs were not compared" };
+    format!("`{}` in {}{made_from}{features}{compared}", job.workload, own.place)
+}
+
 /// What others used in the middle one of the rounds.
 fn others_used(run: &Run) -> String {
     let median = |share: fn(&Others) -> f64| {
@@ -415,6 +439,9 @@ fn others_used(run: &Run) -> String {
 
 /// The digest that all rows of a generator have.
 fn digests(run: &Run) -> Vec<(String, String)> {
+    if !run.plan.is_compared() {
+        return Vec::new();
+    }
     let mut digests: Vec<(String, String)> = Vec::new();
     let several = run.whole().any(|(cell, _)| ported::is_counterpart(run, cell));
     for (cell, measured) in run.whole() {

@@ -66,7 +66,8 @@ pub fn one_job(run: &Run) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    format!("All times are per value, and × system compares warm ones.\n\n{}\n", markdown(&columns, &rows))
+    let each = if run.plan.own.is_some() { "key" } else { "value" };
+    format!("All times are per {each}, and × system compares warm ones.\n\n{}\n", markdown(&columns, &rows))
 }
 
 /// One question: a column for each job.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use bench::scaffold::name::LONGEST;
+use bench::entrants::name::LONGEST;
 
 /// Where this repository is.
 pub(crate) fn root() -> &'static Path {

@@ -30,6 +30,7 @@ pub(crate) fn job(workload: &str, keys: u64, count: u64, workers: usize) -> Job 
         values: 0,
         output_bytes: 8,
         neighbour: false,
+        own: None,
     }
 }
 
@@ -92,6 +93,8 @@ pub(crate) fn run(sweep: Option<&str>, jobs: &[Job], models: &[Model<'_>], round
         Row { name: name.into(), kind, lines: None, rng: None, allocator, not_measured: None }
     };
     let plan = Plan {
+        own: None,
+        brief: false,
         format: FORMAT,
         stamp: "2026-11-24T00-00-00Z".into(),
         command: "compare".into(),

@@ -296,7 +296,11 @@ impl JobOptions {
     }
 
     /// The same for so many keys.
-    pub(crate) fn workers_for(&self, keys: usize) -> Result<NonZeroUsize, String> {
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn workers_for(&self, keys: usize) -> Result<NonZeroUsize, String> {
         let asked = match (self.workers, env::var_os(WORKERS_VARIABLE)) {
             (Some(workers), _) => workers,
             (None, Some(text)) => workers(&text.to_string_lossy())

@@ -21,7 +21,7 @@ use self::options::OwnOptions;
 use self::stdout::Stdout;
 use crate::cli::{Options, Usage};
 use crate::report::Report;
-use crate::run::{complain, ends, of_built_in, run, serve};
+use crate::run::{ends, of_built_in, run, serve};
 use crate::{Faulty, look};
 
 /// What the job is called in `--workload`, whatever its name.
@@ -74,11 +74,15 @@ pub trait Runnable {
 
 impl<S: RunsAll + Runs<Faulty> + Runs<J::Workload>, J: Declared> Runnable for &Pair<S, J> {
     fn main(&self) -> ExitCode {
-        program::<S, J>(self, |options, own, workload, out| {
-            let workers = options.job.workers_for(workload.keys()).map_err(|message| Usage::wrong(&message))?;
-            let report = report::<J>(self.name, self.called, own, &workload, workers);
-            Ok(run::<S, _, look::Own<J>>(options, workers, workload, report, own.wanted(options), out))
-        })
+        program::<S, J>(
+            self,
+            || Ok(()),
+            |options, own, workload, out| {
+                let workers = options.job.workers_for(workload.keys()).map_err(|message| Usage::wrong(&message))?;
+                let report = report::<J>(self.name, self.called, own, &workload, workers);
+                Ok(run::<S, _, look::Own<J>>(options, workers, workload, report, own.wanted(options), out))
+            },
+        )
     }
 }
 
@@ -90,16 +94,18 @@ pub trait Cannot {
 
 impl<S: RunsAll + Runs<Faulty>, J: Declared> Cannot for Pair<S, J> {
     fn main(&self) -> ExitCode {
-        program::<S, J>(self, |_, _, _, _| {
-            complain(self.name, format_args!("cannot cross a process: {} declares it with `threads:`", J::PLACE));
-            Ok(ExitCode::from(CANNOT))
-        })
+        let cannot = || {
+            let why = format!("cannot cross a process: {} declares it with `threads:`", J::PLACE);
+            Usage::told(&why, CANNOT)
+        };
+        program::<S, J>(self, || Err(cannot()), |_, _, _, _| Err(cannot()))
     }
 }
 
 /// The program, but for running the job by the strategy.
 fn program<S: RunsAll + Runs<Faulty>, J: Declared>(
     pair: &Pair<S, J>,
+    can_run: impl FnOnce() -> Result<(), Usage>,
     by_strategy: impl FnOnce(&Options, &OwnOptions, J::Workload, &mut dyn Write) -> Result<ExitCode, Usage>,
 ) -> ExitCode {
     serve(J::served());
@@ -108,6 +114,9 @@ fn program<S: RunsAll + Runs<Faulty>, J: Declared>(
         let (options, own) = OwnOptions::read(name, pair.called, S::PROCESSES)?;
         if options.job.workload() != JOB {
             return of_built_in::<S>(name, &options, &mut io::stdout());
+        }
+        if own.can_run {
+            return can_run().map(|()| ExitCode::SUCCESS);
         }
         let mut out = Stdout::taken().map_err(|error| Usage::failed(&format!("standard output: {error}")))?;
         let workload = made::<J>(&own)?;

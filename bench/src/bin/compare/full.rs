@@ -23,9 +23,10 @@ pub(crate) const LEAST_ROUNDS: u32 = 6;
 /// Seconds that they may take.
 pub(crate) const BUDGET: f64 = 8.0 * 60.0;
 
-/// The sweeps of a full run.
-fn sweeps() -> impl Iterator<Item = &'static Sweep> {
-    SWEEPS.iter().filter(|sweep| sweep.is_of_full)
+/// The sweeps of a full run of this job.
+fn sweeps(job: &Job) -> impl Iterator<Item = &'static Sweep> {
+    let is_own = job.own.is_some();
+    SWEEPS.iter().filter(move |sweep| sweep.is_of_full && (sweep.is_for_own || !is_own))
 }
 
 /// That each sweep can be made from this job.
@@ -34,7 +35,7 @@ fn sweeps() -> impl Iterator<Item = &'static Sweep> {
 ///
 /// What the first that cannot needs.
 pub(crate) fn check(job: &Job) -> Result<(), Usage> {
-    sweeps().try_for_each(|sweep| sweep.jobs(job, || 1e-9).map(drop)).map_err(|why| Usage(format!("--full: {why}")))
+    sweeps(job).try_for_each(|sweep| sweep.jobs(job, || 1e-9).map(drop)).map_err(|why| Usage(format!("--full: {why}")))
 }
 
 /// Measures the sweeps that the run in `dir` does not have yet, and returns the status to exit with. `given` is what was asked
@@ -54,7 +55,7 @@ pub(crate) fn measure_sweeps(dir: &Path, given: &Request, root: &Path, interrupt
         ..given.clone()
     };
     let mut worst = 0;
-    for sweep in sweeps() {
+    for sweep in sweeps(job) {
         let below = dir.join(sweep.name);
         tell::say(format_args!("sweep {}: {}", sweep.name, sweep.about));
         let finished = if below.join(PLAN).is_file() {
@@ -105,7 +106,7 @@ pub(crate) fn requests(given: &Request, root: &Path) -> Result<Vec<(&'static Swe
     let rows = programs::expected(given, root)?.into_iter().map(|contender| contender.row(None));
     let rows: Vec<String> = rows.filter(Row::is_plain).map(|row| row.name).collect();
     let job = &given.jobs[0];
-    sweeps().map(|sweep| Ok((sweep, request(sweep, job, &rows, given)?))).collect()
+    sweeps(job).map(|sweep| Ok((sweep, request(sweep, job, &rows, given)?))).collect()
 }
 
 /// A sweep over those of the strategies of a run that it is for. `given` says when that has rounds enough, and how it is measured.

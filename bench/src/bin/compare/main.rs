@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
@@ -17,6 +18,7 @@ use bench::run::Run;
 use bench::run::full::Full;
 use bench::run::plan::Ended;
 use bench::sampling::engine::{self, Finished};
+use bench::sampling::own::Prepared;
 use bench::sampling::programs::Request;
 use bench::sampling::{condition, neighbour};
 use bench::text::splice::{self, Part, SpliceError};
@@ -29,6 +31,7 @@ mod full;
 mod list;
 mod open;
 mod options;
+mod own;
 mod preview;
 
 /// What a shell reports for a process that SIGINT has ended.
@@ -68,7 +71,7 @@ fn run(options: &Options) -> Result<u8> {
         Some(Command::Completions { shell }) => list::completions(*shell, called())?,
         Some(Command::Sweep(swept)) if swept.measuring.plan => enter().and_then(|root| preview::sweep(swept, &root))?,
         None if options.measuring.plan => enter().and_then(|root| preview::run(options, &root))?,
-        Some(Command::Sweep(swept)) => return enter().and_then(|root| begin(&swept_request(swept, &root)?, &root)),
+        Some(Command::Sweep(swept)) => return enter().and_then(|root| measure_sweep(swept, &root)),
         Some(Command::Advise(asked)) => return enter().and_then(|root| advise::run(asked, &root, listen)),
         None => return enter().and_then(|root| measure(options, &root)),
     }
@@ -116,18 +119,35 @@ fn own_command(root: &Path) -> String {
 
 fn measure(options: &Options, root: &Path) -> Result<u8> {
     let is_new = options.resume.is_none();
+    let interrupt = listen()?;
+    let own = match &options.resume {
+        None => own::prepare(&options.measuring, &options.measuring.allocators(&[]), root, &interrupt)?,
+        Some(dir) => {
+            let plan = read(&folder("--resume", dir)?).map_err(|error| Usage(format!("--resume: {error}")))?.plan;
+            own::prepare_again(options.measuring.own.as_ref(), &plan, root, &interrupt)?
+        }
+    };
+    let job = if is_new { Some(options.job(own.as_deref())?) } else { None };
+    let is_brief = own.is_some() && options.measuring.quick;
+    let stop = match (&own, &job) {
+        (Some(own), Some(job)) if is_brief && options.measuring.is_open() => {
+            own::first_look(own, job.workers, options.stop())
+        }
+        _ => options.stop(),
+    };
     let request = Request {
         python: options.interpreter()?,
-        jobs: if is_new { vec![options.job()?] } else { Vec::new() },
+        jobs: job.into_iter().collect(),
         full: options.full,
-        stop: options.stop(),
+        own,
+        is_brief,
+        stop,
         ..request(&options.measuring, is_new, root)?
     };
     if options.full {
         of_system("--full", &request)?;
         request.jobs.iter().try_for_each(full::check)?;
     }
-    let interrupt = listen()?;
     let (dir, status) = match &options.resume {
         None => match engine::measure(&request, root, &interrupt)? {
             Some(finished) => (finished.dir.clone(), show(finished)?),
@@ -164,6 +184,8 @@ fn request(options: &Measuring, is_new: bool, root: &Path) -> Result<Request> {
         name: None,
         python: None,
         jobs: Vec::new(),
+        own: None,
+        is_brief: false,
         stop: options.stop(),
         shuffle_seed: options.shuffle_seed(),
         condition: !options.no_condition,
@@ -182,12 +204,13 @@ fn of_system(what: &str, request: &Request) -> Result<(), Usage> {
 }
 
 /// The request of a sweep, which has its own defaults.
-fn swept_request(swept: &Swept, root: &Path) -> Result<Request> {
+fn swept_request(swept: &Swept, own: Option<Arc<Prepared>>, root: &Path) -> Result<Request> {
     let request = Request {
         only: swept.only(),
         allocators: swept.measuring.allocators(swept.sweep.allocators),
         sweep: Some(swept.sweep.name.to_owned()),
-        jobs: swept.jobs()?,
+        jobs: swept.jobs(own.as_deref())?,
+        own,
         stop: swept.stop(),
         ..request(&swept.measuring, true, root)?
     };
@@ -197,9 +220,13 @@ fn swept_request(swept: &Swept, root: &Path) -> Result<Request> {
     Ok(request)
 }
 
-/// Measures a new run, and shows it.
-fn begin(request: &Request, root: &Path) -> Result<u8> {
-    engine::measure(request, root, &listen()?)?.map_or(Ok(1), show)
+/// Measures a sweep, and shows it.
+fn measure_sweep(swept: &Swept, root: &Path) -> Result<u8> {
+    let interrupt = listen()?;
+    let allocators = swept.measuring.allocators(swept.sweep.allocators);
+    let own = own::prepare(&swept.measuring, &allocators, root, &interrupt)?;
+    let request = swept_request(swept, own, root)?;
+    engine::measure(&request, root, &interrupt)?.map_or(Ok(1), show)
 }
 
 fn listen() -> Result<Interrupt> {

@@ -1,7 +1,7 @@
 //! What can be asked for.
 
 use std::collections::BTreeSet;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf, absolute};
 
 use bench::entrants::contender;
@@ -12,6 +12,7 @@ use bench::run::folder;
 use bench::run::job::Job;
 use bench::run::plan::Stop;
 use bench::run::sweep::{SWEEPS, Sweep, Timed};
+use bench::sampling::own::Prepared;
 use bench::sampling::{neighbour, pace, setup};
 use bench::text::splice::Part;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -33,6 +34,8 @@ Examples:
   scripts/compare.sh --allocator system,mimalloc      each strategy with mimalloc too
   scripts/compare.sh sweep allocators                 three allocators at blocks of 8 kB to 80 MB
   scripts/compare.sh sweep skew                       equal keys, and keys of which one holds half of all values
+  scripts/compare.sh --job ../primes -- 50000         a job of your own, made from what stands after --
+  scripts/compare.sh sweep scaling --job ../primes    the same with one worker, up to four on each CPU
   scripts/compare.sh --full --python                  this run and seven sweeps (all but allocators), in forty minutes
   scripts/compare.sh --quick --plan                   what that would measure, and for about how long
   scripts/compare.sh list                             the strategies, each in a line
@@ -76,6 +79,7 @@ pub(crate) struct Options {
     /// measured with CPython's generator as well. What they need is installed in target/python, once. Another interpreter
     /// can be given: --python=python3.14t.
     #[arg(long, value_name = "PYTHON", num_args = 0..=1, require_equals = true, default_missing_value = "python3")]
+    #[arg(conflicts_with = "own")]
     python: Option<String>,
 
     /// Measure every sweep but allocators too, each in a folder below the run's: forty minutes on two CPUs, with --python.
@@ -83,8 +87,8 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) full: bool,
 
-    /// Go on with a run that was stopped, by its own flags. Nothing that it has is measured again. It takes --bin-dir and
-    /// --python=PYTHON, if the run had them.
+    /// Go on with a run that was stopped, by its own flags. Nothing that it has is measured again. It takes --bin-dir,
+    /// --python=PYTHON and --job PATH, if the run had them.
     #[arg(long, value_name = "RUN", conflicts_with_all = OF_THE_RUN)]
     pub(crate) resume: Option<PathBuf>,
 }
@@ -104,10 +108,27 @@ pub(crate) struct Measuring {
 
     /// A tenth of the values and three rounds, unless --count, --rounds, --within or --budget say otherwise.
     #[arg(long)]
-    quick: bool,
+    pub(crate) quick: bool,
 
     #[command(flatten)]
     job: JobOptions,
+
+    /// Measure a job of your own: the library crate at PATH, which declares it with fanout::job!. What stands after -- is for the
+    /// job. docs/your-own-job.md says how to write one.
+    #[arg(long = "job", value_name = "PATH", conflicts_with_all = OF_BUILT_IN)]
+    pub(crate) own: Option<PathBuf>,
+
+    /// Build the job with these features of its crate.
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…", requires = "own")]
+    pub(crate) features: Vec<String>,
+
+    /// The job gives something else each time: outputs are not compared.
+    #[arg(long, requires = "own")]
+    pub(crate) not_deterministic: bool,
+
+    /// What the job is made from
+    #[arg(last = true, value_name = "ARGUMENTS", requires = "own")]
+    pub(crate) arguments: Vec<String>,
 
     /// Time every strategy until each ratio to sequential and to the fastest is known within this percentage: ten rounds at least,
     /// or as many as the sweep says [default: 3%].
@@ -124,7 +145,7 @@ pub(crate) struct Measuring {
 
     /// Print what would be measured, and for about how long, and measure nothing. Nothing is built either: how long is told if
     /// sequential is there to be run once.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "own")]
     pub(crate) plan: bool,
 
     /// Time processes without touching memory before each: to see what that changes.
@@ -150,11 +171,18 @@ pub(crate) struct Measuring {
     pub(crate) bin_dir: Option<PathBuf>,
 }
 
+/// What says which job is measured, if it is none of the reader's; and what none of the reader's can have.
+const OF_BUILT_IN: [&str; 9] =
+    ["workload", "keys", "count", "values", "output_bytes", "skew", "rng", "seed", "bin_dir"];
+
 /// What a run that goes on has already.
-const OF_THE_RUN: [&str; 13] = [
+const OF_THE_RUN: [&str; 16] = [
     "full",
     "plan",
     "only",
+    "features",
+    "not_deterministic",
+    "arguments",
     "allocator",
     "quick",
     "JobOptions",
@@ -274,8 +302,8 @@ impl Options {
     }
 
     /// The job to be timed, with nothing left open.
-    pub(crate) fn job(&self) -> Result<Job, Usage> {
-        let job = self.measuring.job()?;
+    pub(crate) fn job(&self, own: Option<&Prepared>) -> Result<Job, Usage> {
+        let job = self.measuring.job(own)?;
         match self.python {
             Some(_) if !self.measuring.allocators(&[]).contains(&Allocator::System) => Err(Usage(
                 "--python needs system among the names of --allocator: the notebook is compared with those rows"
@@ -303,8 +331,8 @@ impl Options {
 
 impl Swept {
     /// The jobs to be timed, likewise.
-    pub(crate) fn jobs(&self) -> Result<Vec<Job>, Usage> {
-        self.sweep.jobs(&self.measuring.job()?, pace::seconds_per_value).map_err(Usage)
+    pub(crate) fn jobs(&self, own: Option<&Prepared>) -> Result<Vec<Job>, Usage> {
+        self.sweep.jobs(&self.measuring.job(own)?, pace::seconds_per_value).map_err(Usage)
     }
 
     /// The strategies that are measured.
@@ -322,8 +350,16 @@ impl Swept {
 }
 
 impl Measuring {
+    /// How many keys may run at once, however many there are.
+    pub(crate) fn workers(&self) -> Result<usize, Usage> {
+        self.job.workers_for(usize::MAX).map(NonZeroUsize::get).map_err(Usage)
+    }
+
     /// The job that is described, with nothing left open.
-    fn job(&self) -> Result<Job, Usage> {
+    fn job(&self, own: Option<&Prepared>) -> Result<Job, Usage> {
+        if let Some(own) = own {
+            return Ok(own.job(self.workers()?));
+        }
         let options = self.job.clone();
         Job::asked_for(&if self.quick { options.quick() } else { options }).map_err(Usage)
     }
@@ -333,6 +369,11 @@ impl Measuring {
         let named = if self.allocator.is_empty() { unless_named } else { &self.allocator };
         let named: BTreeSet<Allocator> = named.iter().copied().collect();
         if named.is_empty() { vec![Allocator::System] } else { named.into_iter().collect() }
+    }
+
+    /// Whether nothing says how many rounds there are.
+    pub(crate) fn is_open(&self) -> bool {
+        self.rounds.is_none() && self.within.is_none() && self.budget.is_none()
     }
 
     /// When there are rounds enough. Three are for a first look.
@@ -428,7 +469,7 @@ mod tests {
     }
 
     fn job(arguments: &[&str]) -> Job {
-        options(arguments).job().unwrap()
+        options(arguments).job(None).unwrap()
     }
 
     #[test]
@@ -489,9 +530,9 @@ mod tests {
 
     #[test]
     fn the_notebook_has_one_job() {
-        let refused = |arguments| options(arguments).job().unwrap_err().to_string();
-        assert!(options(&["--python"]).job().is_ok());
-        assert!(options(&["--workload", "sum"]).job().is_ok(), "nobody asked for Python");
+        let refused = |arguments| options(arguments).job(None).unwrap_err().to_string();
+        assert!(options(&["--python"]).job(None).is_ok());
+        assert!(options(&["--workload", "sum"]).job(None).is_ok(), "nobody asked for Python");
         let message = refused(&["--python", "--workload", "sum"]);
         assert_eq!(message, "--python needs --workload fill, not sum: the notebook has no other job");
         assert!(refused(&["--python", "--skew", "zipf"]).starts_with("--python needs --skew uniform"));
@@ -509,9 +550,9 @@ mod tests {
             options(&[]).measuring.allocators(Sweep::named("allocators").unwrap().allocators),
             [System, Mimalloc, Jemalloc]
         );
-        let python = options(&["--python", "--allocator", "mimalloc"]).job().unwrap_err().to_string();
+        let python = options(&["--python", "--allocator", "mimalloc"]).job(None).unwrap_err().to_string();
         assert!(python.starts_with("--python needs system among the names of --allocator"), "{python}");
-        assert!(options(&["--python", "--allocator", "system,mimalloc"]).job().is_ok());
+        assert!(options(&["--python", "--allocator", "system,mimalloc"]).job(None).is_ok());
     }
 
     #[test]
@@ -528,7 +569,7 @@ mod tests {
         assert_eq!(stop(&["--rounds", "10"]).rounds, Some(10));
         assert_eq!(swept(&[]).only(), ["sequential", "std-counter", "rayon-iter", "process-pool"]);
         assert_eq!(swept(&["--only", "std-chunks"]).only(), ["std-chunks"]);
-        let jobs = |arguments: &[&str]| swept(arguments).jobs().map(|jobs| jobs.len());
+        let jobs = |arguments: &[&str]| swept(arguments).jobs(None).map(|jobs| jobs.len());
         assert_eq!((jobs(&[]).unwrap(), jobs(&["--quick"]).unwrap()), (5, 4));
         assert!(
             jobs(&["--workload", "sum"]).unwrap_err().to_string().starts_with("sweep allocators needs --workload fill")
@@ -549,6 +590,6 @@ mod tests {
         for flag in ["--workers", "--rounds"] {
             assert!(Options::try_parse_from(["compare", flag, "0"]).is_err(), "{flag}");
         }
-        assert!(options(&["--keys", "0"]).job().unwrap_err().to_string().starts_with("--keys 0: "));
+        assert!(options(&["--keys", "0"]).job(None).unwrap_err().to_string().starts_with("--keys 0: "));
     }
 }

@@ -12,7 +12,7 @@ use crate::options::{Options, Swept};
 
 /// Shows what would be measured of one job, and of the sweeps of a full run.
 pub(crate) fn run(options: &Options, root: &Path) -> Result<()> {
-    let (python, jobs, stop) = (options.interpreter()?, vec![options.job()?], options.stop());
+    let (python, jobs, stop) = (options.interpreter()?, vec![options.job(None)?], options.stop());
     let request = Request { python, jobs, stop, ..crate::request(&options.measuring, true, root)? };
     if !options.full {
         return show(&request, root);
@@ -36,7 +36,7 @@ pub(crate) fn run(options: &Options, root: &Path) -> Result<()> {
 
 /// Shows what a sweep would measure.
 pub(crate) fn sweep(swept: &Swept, root: &Path) -> Result<()> {
-    show(&crate::swept_request(swept, root)?, root)
+    show(&crate::swept_request(swept, None, root)?, root)
 }
 
 fn show(request: &Request, root: &Path) -> Result<()> {

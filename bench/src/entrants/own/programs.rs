@@ -7,8 +7,8 @@ use toml::{Table, Value};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::entrants::contender::strategies;
+use crate::entrants::name::Name;
 use crate::entrants::own::{OwnJob, OwnJobError, inherited, lock, read_if_there};
-use crate::scaffold::Name;
 
 /// Below the target folder, the workspaces of jobs.
 const JOBS: &str = "jobs";

@@ -170,6 +170,7 @@ mod tests {
                 values: 100,
                 output_bytes: 8,
                 neighbour: false,
+                own: None,
             },
             sequential: figure((at + 1) as f64 / 1e3),
             fastest: "rayon-iter".into(),

@@ -122,6 +122,7 @@ mod tests {
             values: 0,
             output_bytes: 8,
             neighbour: false,
+            own: None,
         };
         assert_eq!(longest(&job("uniform", 100, 1_000)), Some(0.01));
         assert_eq!(longest(&job("one-huge", 100, 1_000)), Some(0.5));

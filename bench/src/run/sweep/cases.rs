@@ -102,6 +102,7 @@ mod tests {
             values: 0,
             output_bytes: 8,
             neighbour: false,
+            own: None,
         })
     }
 

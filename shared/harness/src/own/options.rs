@@ -27,6 +27,10 @@ pub(crate) struct OwnOptions {
     #[arg(long, value_name = "SECONDS", value_parser = seconds, conflicts_with_all = ["repeat", "digest", "expect", "dump"])]
     pub(crate) alone: Option<Duration>,
 
+    /// Run nothing, and say by the exit status whether the strategy can run the job
+    #[arg(long)]
+    pub(crate) can_run: bool,
+
     /// Write the hash of each output to FILE, a line for each key
     #[arg(long, value_name = "FILE")]
     key_digests: Option<PathBuf>,
@@ -36,7 +40,7 @@ pub(crate) struct OwnOptions {
 const OF_BUILT_IN: [&str; 8] = ["keys", "count", "values", "output_bytes", "skew", "rng", "seed", "fault"];
 
 /// What is for the job alone.
-const OF_JOB: [&str; 4] = ["argument", "rest", "alone", "key_digests"];
+const OF_JOB: [&str; 5] = ["argument", "rest", "alone", "can_run", "key_digests"];
 
 impl OwnOptions {
     /// Reads the command line of strategy `name` with the job `called`.

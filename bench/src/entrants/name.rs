@@ -99,7 +99,7 @@ impl Name {
     }
 
     /// The name of a template, which is known to be one.
-    pub(super) fn of_template(text: &str) -> Name {
+    pub(crate) fn of_template(text: &str) -> Name {
         Name(text.to_owned())
     }
 

@@ -1,0 +1,310 @@
+//! A job of the reader's, before anything is measured: its programs are built, asked whether they can run it, and its keys are run
+//! alone.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::entrants::contender::Contender;
+use crate::entrants::own::{self, OwnJob};
+use crate::entrants::selection::{self, Selection};
+use crate::process::interrupt::{Interrupt, Interrupted};
+use crate::process::tell::{self, Usage};
+use crate::process::{self, Running};
+use crate::run::advised::Advised;
+use crate::run::allocator::Allocator;
+use crate::run::alone::Alone;
+use crate::run::job::Job;
+use crate::run::plan::{Own, SEQUENTIAL};
+use crate::sampling::ask::{Trouble, ask, with};
+use crate::sampling::progress::about;
+
+/// For so long keys are run alone, unless the first one takes longer.
+const ALONE: &str = "3";
+
+/// Bounds what says at once whether it can run the job.
+const AT_ONCE: Duration = Duration::from_secs(20);
+
+/// The exit status of a program whose strategy cannot run the job.
+const CANNOT: i32 = 3;
+
+/// The exit status for arguments that the job does not take.
+const WRONG: i32 = 2;
+
+/// What was asked for.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Where the job's crate is.
+    pub path: PathBuf,
+    /// What it is made from.
+    pub arguments: Vec<String>,
+    /// Features of its crate.
+    pub features: Vec<String>,
+    /// Whether all strategies must give the same.
+    pub is_compared: bool,
+}
+
+/// A job that can be measured.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// Its crate.
+    pub job: OwnJob,
+    /// What was asked for.
+    pub asked: Asked,
+    /// The workspace of its programs.
+    pub root: PathBuf,
+    /// Programs that can run it.
+    pub contenders: Vec<Contender>,
+    /// Those that cannot, and why.
+    pub cannot: Vec<(Contender, String)>,
+    /// Rows that did not build.
+    pub unbuilt: Vec<String>,
+    /// What keys take that run alone.
+    pub alone: Alone,
+    /// The hash of each output, where outputs are compared.
+    hashes: Vec<String>,
+    /// What was said beforehand of the strategies.
+    pub advised: Option<Advised>,
+}
+
+impl Prepared {
+    /// The job, with so many workers at most.
+    pub fn job(&self, workers: usize) -> Job {
+        let workers = usize::try_from(self.alone.keys).map_or(workers, |keys| workers.min(keys));
+        Job::own(&self.job.name, self.alone.keys, workers, &self.asked.arguments)
+    }
+
+    /// Its programs of these strategies, with whichever allocator.
+    pub fn contenders_of(&self, strategies: &[String]) -> Vec<Contender> {
+        let is_asked_for = |it: &&Contender| strategies.iter().any(|name| name == Allocator::of_row(&it.name).0);
+        self.contenders.iter().filter(is_asked_for).cloned().collect()
+    }
+
+    /// The keys in which a program with these flags gives something else than `sequential`, in words.
+    pub(crate) fn differing(
+        &self,
+        contender: &Contender,
+        flags: &[String],
+        interrupt: &Interrupt,
+    ) -> Result<Option<String>, Interrupted> {
+        let root = self.root.as_path();
+        let hashes = hashes(contender, flags, root, interrupt);
+        interrupt.check()?;
+        Ok(hashes.ok().and_then(Result::ok).and_then(|hashes| differing(&self.hashes, &hashes)))
+    }
+
+    /// As the plan has it.
+    pub fn planned(&self) -> Own {
+        Own {
+            place: self.job.shown.clone(),
+            features: self.asked.features.clone(),
+            is_compared: self.asked.is_compared,
+        }
+    }
+}
+
+/// Who hears what came of the keys that ran alone, and which strategies can run the job; it may have advice.
+pub type Heard<'a> = dyn Fn(&Alone, &[Contender]) -> Option<Advised> + 'a;
+
+/// Builds the programs of the job for those strategies that `only` names, and runs its keys alone. What comes of that is told to
+/// `heard` at once.
+///
+/// # Errors
+///
+/// What the job has against it, in one line that names its file. An interrupt ends it with what was found out.
+pub fn prepare(
+    asked: Asked,
+    only: &[String],
+    allocators: &[Allocator],
+    root: &Path,
+    heard: &Heard<'_>,
+    interrupt: &Interrupt,
+) -> Result<Prepared> {
+    let job = OwnJob::find(&asked.path, root).map_err(|error| Usage(format!("--job: {error}")))?;
+    let names = Selection::of(only, root, false)?.in_source(root)?;
+    tell::say(format_args!("building `{}` with {} strategies", job.name, names.len()));
+    let here = env::current_dir().context("the current folder is gone")?;
+    let (mut contenders, mut unbuilt, mut workspace) = (Vec::new(), BTreeSet::new(), PathBuf::new());
+    for allocator in selection::with_the_systems(allocators) {
+        let names = selection::names_with(allocator, &names, allocators);
+        let built = own::build(&job, root, &names, &asked.features, allocator, interrupt);
+        interrupt.check()?;
+        let built = built?;
+        if built.panics_abort && allocator.is_system() {
+            let manifest = &job.manifest;
+            tell::warn(format_args!(
+                "{manifest}: its release profile has panic = \"abort\": a key that panics ends its process"
+            ));
+        }
+        let program = |name: &String| {
+            let path = built.programs.get(name)?;
+            let program = Contender::elsewhere(path, &selection::shown(root, path), &here);
+            Some(selection::described(program, root, name, allocator))
+        };
+        contenders.extend(names.iter().filter_map(program));
+        unbuilt
+            .extend(names.iter().filter(|name| !built.programs.contains_key(*name)).map(|name| allocator.row_of(name)));
+        workspace = built.root;
+    }
+    let mut cannot = Vec::new();
+    let mut can = Vec::new();
+    for contender in contenders {
+        match why_not(&contender, interrupt)? {
+            Some(why) => cannot.push((contender, why)),
+            None => can.push(contender),
+        }
+    }
+    let sequential = can.iter().find(|contender| contender.name == SEQUENTIAL);
+    let Some(sequential) = sequential else {
+        bail!("{}: `sequential` is what all are compared with, and its program did not build", job.shown);
+    };
+    let alone = alone(sequential, &asked, &|alone| heard(alone, &can), interrupt)?;
+    if alone.keys == 0 {
+        return Err(Usage(format!(
+            "{}: the job has no keys with these arguments: there is nothing to time",
+            job.shown
+        ))
+        .into());
+    }
+    if alone.printed_bytes > 0 {
+        tell::warn(format_args!(
+            "{}: its keys print to standard output ({} bytes in {} keys): that takes a part of their time, and nobody sees it",
+            job.shown,
+            alone.printed_bytes,
+            alone.measured.len()
+        ));
+    }
+    let advised = heard(&alone, &can);
+    let mut asked = asked;
+    let hashes =
+        if asked.is_compared { compared(sequential, &mut asked, &job, &alone, root, interrupt)? } else { Vec::new() };
+    let unbuilt = unbuilt.into_iter().collect();
+    Ok(Prepared { unbuilt, job, asked, root: workspace, contenders: can, cannot, alone, hashes, advised })
+}
+
+/// The hash of each output. A job that gives something else in a second process is no longer compared, which is said by key.
+fn compared(
+    sequential: &Contender,
+    asked: &mut Asked,
+    job: &OwnJob,
+    alone: &Alone,
+    root: &Path,
+    interrupt: &Interrupt,
+) -> Result<Vec<String>> {
+    let seconds = Duration::from_secs_f64(alone.summary().whole);
+    tell::say(format_args!(
+        "running `sequential` twice: whether the job gives the same again ({} each)",
+        about(seconds)
+    ));
+    let flags = Job::own(&job.name, alone.keys, 1, &asked.arguments).flags();
+    let hashes = || -> Result<Vec<String>> {
+        let hashes = hashes(sequential, &flags, root, interrupt)?;
+        hashes.map_err(|trouble| {
+            let said = trouble.stderr.unwrap_or(trouble.message);
+            anyhow::anyhow!("{}: `sequential` did not do this job: {}", job.shown, without_name(&said, SEQUENTIAL))
+        })
+    };
+    let (first, second) = (hashes()?, hashes()?);
+    if let Some(differing) = differing(&first, &second) {
+        asked.is_compared = false;
+        tell::warn(format_args!(
+            "{}: the job is not deterministic: of two runs of `sequential`, {differing}; outputs are not compared \
+             (--not-deterministic says so beforehand)",
+            job.shown
+        ));
+    }
+    Ok(first)
+}
+
+/// The hash of each output that a program gives with these flags.
+fn hashes(
+    contender: &Contender,
+    flags: &[String],
+    root: &Path,
+    interrupt: &Interrupt,
+) -> Result<Result<Vec<String>, Trouble>> {
+    let file = tempfile::Builder::new().prefix("keys-").tempfile_in(selection::temporary(root)?)?;
+    let path = file.path().to_string_lossy();
+    let flags = with(flags, &["--format", "json", "--digest", "--key-digests", &path]);
+    match ask(contender, &flags, None, None, interrupt)? {
+        Ok(_) => Ok(Ok(fs::read_to_string(file.path())?.lines().map(str::to_owned).collect())),
+        Err(trouble) => Ok(Err(trouble)),
+    }
+}
+
+/// The first keys in which two runs differ, if some do.
+fn differing(one: &[String], other: &[String]) -> Option<String> {
+    const FIRST: usize = 5;
+    let keys = one.iter().zip(other).enumerate().filter(|(_, (one, other))| one != other).map(|(key, _)| key);
+    let keys: Vec<String> = keys.map(|key| key.to_string()).collect();
+    let more = keys.len().saturating_sub(FIRST);
+    let first = keys[..keys.len() - more].join(", ");
+    match (keys.len(), more) {
+        (0, _) => None,
+        (1, _) => Some(format!("key {first} differs")),
+        (_, 0) => Some(format!("keys {first} differ")),
+        _ => Some(format!("keys {first} and {more} more differ")),
+    }
+}
+
+/// Why a program cannot run the job, if so.
+fn why_not(contender: &Contender, interrupt: &Interrupt) -> Result<Option<String>> {
+    let output = process::run(contender.command(&["--can-run".to_owned()]), Some(AT_ONCE), interrupt);
+    interrupt.check()?;
+    let output = output.with_context(|| contender.name.clone())?;
+    if output.status.code() != Some(CANNOT) {
+        return Ok(None);
+    }
+    let said = process::last_line(&output.stderr).unwrap_or_default();
+    Ok(Some(without_name(&said, &contender.name).to_owned()))
+}
+
+/// What a program says, without its name before it.
+fn without_name<'a>(said: &'a str, name: &str) -> &'a str {
+    said.strip_prefix(name).and_then(|said| said.strip_prefix(": ")).unwrap_or(said)
+}
+
+/// Runs keys one after the other, in the program of `sequential`.
+fn alone(
+    sequential: &Contender,
+    asked: &Asked,
+    heard: &dyn Fn(&Alone) -> Option<Advised>,
+    interrupt: &Interrupt,
+) -> Result<Alone> {
+    tell::say("running keys alone, one after the other");
+    let flags = ["--alone", ALONE].map(str::to_owned);
+    let arguments = asked.arguments.iter().map(|argument| format!("--argument={argument}"));
+    let flags: Vec<String> = flags.into_iter().chain(arguments).collect();
+    let began = Instant::now();
+    let mut next = Duration::from_secs(10);
+    let running = Running::start(sequential.command(&flags)).with_context(|| sequential.name.clone())?;
+    let output = running.watch_to_its_words(interrupt, Duration::from_millis(100), || {
+        if began.elapsed() >= next {
+            let seconds = next.as_secs();
+            tell::say(format_args!("the first key still runs, after {seconds} s; Ctrl-C ends it"));
+            next *= 2;
+        }
+    })?;
+    let alone = Alone::read(&output.stdout);
+    if let Err(interrupted) = interrupt.check() {
+        match alone {
+            Ok(alone) if !alone.measured.is_empty() => _ = heard(&alone),
+            _ => tell::say("no key was done by then"),
+        }
+        return Err(interrupted.into());
+    }
+    if output.status.success() {
+        return alone.with_context(|| sequential.name.clone());
+    }
+    let said = process::last_line(&output.stderr).unwrap_or_else(|| output.status.to_string());
+    let said = without_name(&said, &sequential.name);
+    match output.status.code() {
+        Some(WRONG) => Err(Usage(said.to_owned()).into()),
+        Some(_) => bail!("{said}"),
+        None => bail!("{}: a key ended the program ({}): {said}", asked.path.display(), output.status),
+    }
+}
