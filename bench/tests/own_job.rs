@@ -44,7 +44,8 @@ fn a_job_is_found_by_its_folder_and_by_its_manifest() {
 fn what_is_no_job_is_told_in_a_line() {
     let dir = tempfile::tempdir().unwrap();
     let library = ("src/lib.rs", "");
-    let cases: [(&str, &[(&str, &str)], &str); 8] = [
+    type Files<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(&str, Files<'_>, &str); 8] = [
         ("empty", &[("x", "")], "no Cargo.toml in this folder"),
         ("broken", &[("Cargo.toml", "[package]\nname = \"x\n")], "invalid basic string"),
         (

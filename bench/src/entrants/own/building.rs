@@ -62,7 +62,7 @@ pub fn build(
     // Not by package, for the reason that the build of the strategies has.
     command.args(wanted.values().flat_map(|strategy| ["--bin", strategy]));
     if !allocator.is_system() {
-        command.args(["--features", &format!("harness/{}", allocator.name())]);
+        command.args(["--features", allocator.name()]);
     }
     command.env("CARGO_BUILD_BUILD_DIR", &base).current_dir(&job.dir);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(process::shown());

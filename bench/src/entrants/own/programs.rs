@@ -3,12 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
 use toml::{Table, Value};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::entrants::contender::strategies;
 use crate::entrants::name::Name;
 use crate::entrants::own::{OwnJob, OwnJobError, inherited, lock, read_if_there};
+use crate::run::allocator::Allocator;
 
 /// Below the target folder, the workspaces of jobs.
 const JOBS: &str = "jobs";
@@ -99,10 +101,13 @@ fn manifest(job: &OwnJob, name: &Name, features: &[String]) -> String {
     let harness = path(&job.fanout.join("shared/harness"));
     let (dir, of_job) = (path(&job.dir), Value::from(&*job.name));
     let features = Value::from(features.to_vec());
+    // Features of the harness alone would not be among what the lockfile keeps, since it is no member.
+    let others = Allocator::value_variants().iter().filter(|allocator| !allocator.is_system());
+    let allocators: String = others.map(|other| format!("{0} = [\"harness/{0}\"]\n", other.name())).collect();
     format!(
         "[package]\nname = \"{package}\"\nversion = \"0.0.0\"\nedition = \"2024\"\npublish = false\n\n\
          [[bin]]\nname = \"{program}\"\npath = \"src/main.rs\"\n\n\
-         [dependencies]\n{program} = {{ path = {strategy}, default-features = false }}\nharness = {{ path = {harness} }}\n\
+         [features]\n{allocators}\n[dependencies]\n{program} = {{ path = {strategy}, default-features = false }}\nharness = {{ path = {harness} }}\n\
          {JOB} = {{ path = {dir}, package = {of_job}, features = {features} }}\n"
     )
 }
@@ -138,6 +143,7 @@ mod tests {
         let job = job(Path::new("/f"), Path::new("/my \"jobs\"/p"));
         let expected = "[package]\nname = \"run-rayon-iter\"\nversion = \"0.0.0\"\nedition = \"2024\"\npublish = false\n\n\
                         [[bin]]\nname = \"rayon-iter\"\npath = \"src/main.rs\"\n\n\
+                        [features]\nmimalloc = [\"harness/mimalloc\"]\njemalloc = [\"harness/jemalloc\"]\n\n\
                         [dependencies]\nrayon-iter = { path = \"/f/impls/rayon-iter\", default-features = false }\n\
                         harness = { path = \"/f/shared/harness\" }\n\
                         own_job = { path = '/my \"jobs\"/p', package = \"primes\", features = [\"fast\"] }\n";
