@@ -104,6 +104,7 @@ fn job() -> Job {
         values: 0,
         output_bytes: 8,
         neighbour: false,
+        own: None,
     }
 }
 

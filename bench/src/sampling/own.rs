@@ -53,6 +53,8 @@ pub struct Asked {
 pub struct Prepared {
     /// Its crate.
     pub job: OwnJob,
+    /// Where its source is, as results may show it.
+    place: String,
     /// What was asked for.
     pub asked: Asked,
     /// The workspace of its programs.
@@ -99,11 +101,7 @@ impl Prepared {
 
     /// As the plan has it.
     pub fn planned(&self) -> Own {
-        Own {
-            place: self.job.shown.clone(),
-            features: self.asked.features.clone(),
-            is_compared: self.asked.is_compared,
-        }
+        Own { place: self.place.clone(), features: self.asked.features.clone(), is_compared: self.asked.is_compared }
     }
 }
 
@@ -153,7 +151,7 @@ pub fn prepare(
     let mut cannot = Vec::new();
     let mut can = Vec::new();
     for contender in contenders {
-        match why_not(&contender, interrupt)? {
+        match why_not(&contender, &job, interrupt)? {
             Some(why) => cannot.push((contender, why)),
             None => can.push(contender),
         }
@@ -162,7 +160,7 @@ pub fn prepare(
     let Some(sequential) = sequential else {
         bail!("{}: `sequential` is what all are compared with, and its program did not build", job.shown);
     };
-    let alone = alone(sequential, &asked, &|alone| heard(alone, &can), interrupt)?;
+    let alone = alone(sequential, &asked, &job, &|alone| heard(alone, &can), interrupt)?;
     if alone.keys == 0 {
         return Err(Usage(format!(
             "{}: the job has no keys with these arguments: there is nothing to time",
@@ -183,7 +181,9 @@ pub fn prepare(
     let hashes =
         if asked.is_compared { compared(sequential, &mut asked, &job, &alone, root, interrupt)? } else { Vec::new() };
     let unbuilt = unbuilt.into_iter().collect();
-    Ok(Prepared { unbuilt, job, asked, root: workspace, contenders: can, cannot, alone, hashes, advised })
+    let is_absolute = Path::new(&job.shown).is_absolute();
+    let place = if is_absolute { selection::shown(root, &job.source) } else { job.shown.clone() };
+    Ok(Prepared { place, unbuilt, job, asked, root: workspace, contenders: can, cannot, alone, hashes, advised })
 }
 
 /// The hash of each output. A job that gives something else in a second process is no longer compared, which is said by key.
@@ -205,7 +205,7 @@ fn compared(
         let hashes = hashes(sequential, &flags, root, interrupt)?;
         hashes.map_err(|trouble| {
             let said = trouble.stderr.unwrap_or(trouble.message);
-            anyhow::anyhow!("{}: `sequential` did not do this job: {}", job.shown, without_name(&said, SEQUENTIAL))
+            anyhow::anyhow!("{}: `sequential` did not do this job: {}", job.shown, told(&said, sequential, job))
         })
     };
     let (first, second) = (hashes()?, hashes()?);
@@ -252,7 +252,7 @@ fn differing(one: &[String], other: &[String]) -> Option<String> {
 }
 
 /// Why a program cannot run the job, if so.
-fn why_not(contender: &Contender, interrupt: &Interrupt) -> Result<Option<String>> {
+fn why_not(contender: &Contender, job: &OwnJob, interrupt: &Interrupt) -> Result<Option<String>> {
     let output = process::run(contender.command(&["--can-run".to_owned()]), Some(AT_ONCE), interrupt);
     interrupt.check()?;
     let output = output.with_context(|| contender.name.clone())?;
@@ -260,18 +260,20 @@ fn why_not(contender: &Contender, interrupt: &Interrupt) -> Result<Option<String
         return Ok(None);
     }
     let said = process::last_line(&output.stderr).unwrap_or_default();
-    Ok(Some(without_name(&said, &contender.name).to_owned()))
+    Ok(Some(told(&said, contender, job)))
 }
 
-/// What a program says, without its name before it.
-fn without_name<'a>(said: &'a str, name: &str) -> &'a str {
-    said.strip_prefix(name).and_then(|said| said.strip_prefix(": ")).unwrap_or(said)
+/// What a program says, without its name before it, and with the job's file as the user would type it.
+fn told(said: &str, contender: &Contender, job: &OwnJob) -> String {
+    let said = said.strip_prefix(&contender.name).and_then(|said| said.strip_prefix(": ")).unwrap_or(said);
+    said.replace(&*job.source.to_string_lossy(), &job.shown)
 }
 
 /// Runs keys one after the other, in the program of `sequential`.
 fn alone(
     sequential: &Contender,
     asked: &Asked,
+    job: &OwnJob,
     heard: &dyn Fn(&Alone) -> Option<Advised>,
     interrupt: &Interrupt,
 ) -> Result<Alone> {
@@ -301,10 +303,10 @@ fn alone(
         return alone.with_context(|| sequential.name.clone());
     }
     let said = process::last_line(&output.stderr).unwrap_or_else(|| output.status.to_string());
-    let said = without_name(&said, &sequential.name);
+    let said = told(&said, sequential, job);
     match output.status.code() {
-        Some(WRONG) => Err(Usage(said.to_owned()).into()),
+        Some(WRONG) => Err(Usage(said).into()),
         Some(_) => bail!("{said}"),
-        None => bail!("{}: a key ended the program ({}): {said}", asked.path.display(), output.status),
+        None => bail!("{}: a key ended the program ({}): {said}", job.shown, output.status),
     }
 }

@@ -107,7 +107,7 @@ fn renamed(root: &Path, old: &Name, path: &Path, text: &str, name: &Name) -> Res
             let opening = format!(
                 "//! {FILL_IN}: what a key of `{name}` is, and what it gives. (So far it is what a key of `{old}` is.)\n"
             );
-            Ok(opening + &rename::source(&rename::undocumented(text), old, name))
+            Ok(opening + rename::source(&rename::undocumented(text), old, name).as_str())
         }
         _ if template::is_rust(path) => Ok(rename::source(text, old, name)),
         _ => Ok(text.to_owned()),
