@@ -1,7 +1,6 @@
 //! A job of the reader's, before anything is measured: its programs are built, asked whether they can run it, and its keys are run
 //! alone.
 
-use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -108,7 +107,8 @@ impl Prepared {
 /// Who hears what came of the keys that ran alone, and which strategies can run the job; it may have advice.
 pub type Heard<'a> = dyn Fn(&Alone, &[Contender]) -> Option<Advised> + 'a;
 
-/// Builds the programs of the job for those strategies that `only` names, and runs its keys alone. What comes of that is told to
+/// Builds the programs of the job for those strategies that `only` names, or takes those that were carried to the folder `carried`,
+/// and runs its keys alone. What comes of that is told to
 /// `heard` at once.
 ///
 /// # Errors
@@ -118,49 +118,35 @@ pub fn prepare(
     asked: Asked,
     only: &[String],
     allocators: &[Allocator],
+    carried: Option<&Path>,
     root: &Path,
     heard: &Heard<'_>,
     interrupt: &Interrupt,
 ) -> Result<Prepared> {
-    let job = OwnJob::find(&asked.path, root).map_err(|error| Usage(format!("--job: {error}")))?;
-    let names = Selection::of(only, root, false)?.in_source(root)?;
-    tell::say(format_args!("building `{}` with {} strategies", job.name, names.len()));
-    let here = env::current_dir().context("the current folder is gone")?;
-    let (mut contenders, mut unbuilt, mut workspace) = (Vec::new(), BTreeSet::new(), PathBuf::new());
-    for allocator in selection::with_the_systems(allocators) {
-        let names = selection::names_with(allocator, &names, allocators);
-        let built = own::build(&job, root, &names, &asked.features, allocator, interrupt);
-        interrupt.check()?;
-        let built = built?;
-        if built.panics_abort && allocator.is_system() {
-            let manifest = &job.manifest;
-            tell::warn(format_args!(
-                "{manifest}: its release profile has panic = \"abort\": a key that panics ends its process"
-            ));
-        }
-        let program = |name: &String| {
-            let path = built.programs.get(name)?;
-            let program = Contender::elsewhere(path, &selection::shown(root, path), &here);
-            Some(selection::described(program, root, name, allocator))
-        };
-        contenders.extend(names.iter().filter_map(program));
-        unbuilt
-            .extend(names.iter().filter(|name| !built.programs.contains_key(*name)).map(|name| allocator.row_of(name)));
-        workspace = built.root;
-    }
+    let Found { mut job, contenders, unbuilt, root: workspace } = match carried {
+        Some(dir) => found_in(dir, &asked, only, allocators, root)?,
+        None => built(&asked, only, allocators, root, interrupt)?,
+    };
     let mut cannot = Vec::new();
     let mut can = Vec::new();
     for contender in contenders {
+        if unbuilt.contains(&contender.name) {
+            can.push(contender);
+            continue;
+        }
         match why_not(&contender, &job, interrupt)? {
             Some(why) => cannot.push((contender, why)),
             None => can.push(contender),
         }
     }
-    let sequential = can.iter().find(|contender| contender.name == SEQUENTIAL);
+    let is_there = |it: &&Contender| it.name == SEQUENTIAL && !unbuilt.contains(&it.name);
+    let sequential = can.iter().find(is_there);
     let Some(sequential) = sequential else {
         bail!("{}: `sequential` is what all are compared with, and its program did not build", job.shown);
     };
     let alone = alone(sequential, &asked, &job, &|alone| heard(alone, &can), interrupt)?;
+    // Its programs know it best.
+    job.name = alone.workload.clone();
     if alone.keys == 0 {
         return Err(Usage(format!(
             "{}: the job has no keys with these arguments: there is nothing to time",
@@ -180,10 +166,73 @@ pub fn prepare(
     let mut asked = asked;
     let hashes =
         if asked.is_compared { compared(sequential, &mut asked, &job, &alone, root, interrupt)? } else { Vec::new() };
-    let unbuilt = unbuilt.into_iter().collect();
     let is_absolute = Path::new(&job.shown).is_absolute();
     let place = if is_absolute { selection::shown(root, &job.source) } else { job.shown.clone() };
     Ok(Prepared { place, unbuilt, job, asked, root: workspace, contenders: can, cannot, alone, hashes, advised })
+}
+
+/// The programs of a job.
+struct Found {
+    job: OwnJob,
+    contenders: Vec<Contender>,
+    unbuilt: Vec<String>,
+    /// The workspace that they are of.
+    root: PathBuf,
+}
+
+/// Builds them.
+fn built(
+    asked: &Asked,
+    only: &[String],
+    allocators: &[Allocator],
+    root: &Path,
+    interrupt: &Interrupt,
+) -> Result<Found> {
+    let job = OwnJob::find(&asked.path, root).map_err(|error| Usage(format!("--job: {error}")))?;
+    let names = Selection::of(only, root, false)?.in_source(root)?;
+    tell::say(format_args!("building `{}` with {} strategies", job.name, names.len()));
+    let mut found = Found { job, contenders: Vec::new(), unbuilt: Vec::new(), root: PathBuf::new() };
+    for allocator in selection::with_the_systems(allocators) {
+        let names = selection::names_with(allocator, &names, allocators);
+        let built = own::build(&found.job, root, &names, &asked.features, allocator, interrupt);
+        interrupt.check()?;
+        let built = built?;
+        if built.panics_abort && allocator.is_system() {
+            let manifest = &found.job.manifest;
+            tell::warn(format_args!(
+                "{manifest}: its release profile has panic = \"abort\": a key that panics ends its process"
+            ));
+        }
+        for name in &names {
+            let path = built.programs.get(name);
+            if path.is_none() {
+                found.unbuilt.push(allocator.row_of(name));
+            }
+            // One that did not build has its row too.
+            let path = path.cloned().unwrap_or_else(|| built.root.join(name));
+            found.contenders.push(contender(&path, root, name, allocator)?);
+        }
+        found.root = built.root;
+    }
+    Ok(found)
+}
+
+/// Those that were carried here.
+fn found_in(dir: &Path, asked: &Asked, only: &[String], allocators: &[Allocator], root: &Path) -> Result<Found> {
+    let names = Selection::of(only, root, false)?.carried(dir)?;
+    let mut contenders = Vec::new();
+    for allocator in selection::with_the_systems(allocators) {
+        for name in selection::names_with(allocator, &names, allocators) {
+            contenders.push(contender(&dir.join(allocator.row_of(&name)), root, &name, allocator)?);
+        }
+    }
+    Ok(Found { job: OwnJob::carried(&asked.path), contenders, unbuilt: Vec::new(), root: root.to_owned() })
+}
+
+/// The program at `path`, run where the user is.
+fn contender(path: &Path, root: &Path, name: &str, allocator: Allocator) -> Result<Contender> {
+    let here = env::current_dir().context("the current folder is gone")?;
+    Ok(selection::described(Contender::elsewhere(path, &selection::shown(root, path), &here), root, name, allocator))
 }
 
 /// The hash of each output. A job that gives something else in a second process is no longer compared, which is said by key.

@@ -49,7 +49,7 @@ pub fn with_pictures(run: &Run, pictures: &[&Figure], sweeps: &[(&Run, Vec<&Figu
         page += &wide_section(run);
         page += &outliers_section(&standings);
     } else {
-        page += &main_table(&standings);
+        page += &main_table(run, &standings);
         page += &pictures_section(pictures, "");
         page += &sweeps.iter().map(|(sweep, pictures)| below_section(sweep, pictures)).collect::<String>();
         page += &wide_section(run);
@@ -89,14 +89,18 @@ fn capitalised(name: &str) -> String {
 
 const HOW_TO_READ: &str = "\
 Time is a whole process as hyperfine sees it: the median, ± the median distance from it. × sequential and ÷ fastest are ratios of
-these medians, with a 95 % interval in brackets. Rank is 1 + the number of rows that are clearly faster. Of the limit says how
+these medians, with a 95 % interval in brackets. Rank is 1 + the number of rows that are clearly faster.";
+
+const OF_THE_LIMIT: &str = " Of the limit says how
 much of what this machine can do a strategy reaches: a program that writes the same blocks on as many threads and computes
-nothing is the limit; `sequential` is held against the same program on one thread. Memory is the largest sum of PSS over the
+nothing is the limit; `sequential` is held against the same program on one thread.";
+
+const HOW_TO_READ_MEMORY: &str = " Memory is the largest sum of PSS over the
 process tree, with ≥ if the process was gone after a few looks. METHODOLOGY.md says how each is measured.
 
 ";
 
-fn main_table(standings: &Standings) -> String {
+fn main_table(run: &Run, standings: &Standings) -> String {
     if standings.rows.is_empty() {
         return "Nothing was timed.\n\n".to_owned();
     }
@@ -121,7 +125,10 @@ fn main_table(standings: &Standings) -> String {
         ]
     };
     let rows: Vec<Vec<String>> = standings.rows.iter().map(row).collect();
-    format!("{}\n{}{HOW_TO_READ}", markdown(&columns, &rows), strategies::limits(standings))
+    let (columns, rows) = strategies::of_job(run, &columns, rows);
+    let of_limit = if run.plan.own.is_some() { "" } else { OF_THE_LIMIT };
+    let limits = strategies::limits(standings);
+    format!("{}\n{limits}{HOW_TO_READ}{of_limit}{HOW_TO_READ_MEMORY}", markdown(&columns, &rows))
 }
 
 const HOW_TO_READ_SWEEP: &str = "\

@@ -3,7 +3,7 @@
 use crate::numbers::standings::{Standing, Standings};
 use crate::run::Run;
 use crate::run::plan::SEQUENTIAL;
-use crate::text::table::{Align, markdown};
+use crate::text::table::{Align, markdown, without};
 use crate::text::{compared, made_by, number, or_nothing, seen, survives};
 
 /// The table, and what made it.
@@ -36,7 +36,17 @@ pub fn table(run: &Run) -> String {
     if rows.is_empty() {
         return "Nothing was timed.\n".to_owned();
     }
+    let (columns, rows) = of_job(run, &columns, rows);
     format!("{}\n{}{}\n", markdown(&columns, &rows), limits(&standings), made_by(run))
+}
+
+/// A table without shares of the limit, where the job is the reader's: nobody knows what its limit is.
+pub(crate) fn of_job<'a>(
+    run: &Run,
+    columns: &[(&'a str, Align)],
+    rows: Vec<Vec<String>>,
+) -> (Vec<(&'a str, Align)>, Vec<Vec<String>>) {
+    if run.plan.own.is_some() { without("of the limit", columns, rows) } else { (columns.to_vec(), rows) }
 }
 
 /// What the shares of the limit are of.

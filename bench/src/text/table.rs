@@ -37,6 +37,20 @@ pub fn markdown(columns: &[(&str, Align)], rows: &[Vec<String>]) -> String {
     table
 }
 
+/// The columns and rows of a table without the column `head`.
+pub fn without<'a>(
+    head: &str,
+    columns: &[(&'a str, Align)],
+    mut rows: Vec<Vec<String>>,
+) -> (Vec<(&'a str, Align)>, Vec<Vec<String>>) {
+    let mut columns = columns.to_vec();
+    if let Some(at) = columns.iter().position(|(other, _)| *other == head) {
+        columns.remove(at);
+        rows.iter_mut().for_each(|row| _ = row.remove(at));
+    }
+    (columns, rows)
+}
+
 /// What a program prints must not break the table that shows it.
 fn escape(cell: &str) -> String {
     cell.replace('|', "\\|").replace(['\n', '\r'], " ")

@@ -124,7 +124,7 @@ fn measure(options: &Options, root: &Path) -> Result<u8> {
         None => own::prepare(&options.measuring, &options.measuring.allocators(&[]), root, &interrupt)?,
         Some(dir) => {
             let plan = read(&folder("--resume", dir)?).map_err(|error| Usage(format!("--resume: {error}")))?.plan;
-            own::prepare_again(options.measuring.own.as_ref(), &plan, root, &interrupt)?
+            own::prepare_again(&options.measuring, &plan, root, &interrupt)?
         }
     };
     let job = if is_new { Some(options.job(own.as_deref())?) } else { None };

@@ -165,15 +165,14 @@ pub(crate) struct Measuring {
     out: Option<PathBuf>,
 
     /// Measure the release binaries in DIR, each row named like its file, instead of building: for binaries that were
-    /// carried to another machine. machine-limit and hyperfine are taken from there too. With --allocator, NAME.mimalloc is
+    /// carried to another machine, those of a job of your own in target/jobs/NAME-…/target/release too. machine-limit and hyperfine are taken from there too. With --allocator, NAME.mimalloc is
     /// NAME with that allocator.
     #[arg(long, value_name = "DIR")]
     pub(crate) bin_dir: Option<PathBuf>,
 }
 
 /// What says which job is measured, if it is none of the reader's; and what none of the reader's can have.
-const OF_BUILT_IN: [&str; 9] =
-    ["workload", "keys", "count", "values", "output_bytes", "skew", "rng", "seed", "bin_dir"];
+const OF_BUILT_IN: [&str; 8] = ["workload", "keys", "count", "values", "output_bytes", "skew", "rng", "seed"];
 
 /// What a run that goes on has already.
 const OF_THE_RUN: [&str; 16] = [

@@ -38,16 +38,18 @@ pub(crate) fn prepare(
         features: measuring.features.clone(),
         is_compared: !measuring.not_deterministic,
     };
-    prepared(asked, &measuring.only, allocators, measuring.workers()?, root, interrupt).map(Some)
+    let carried = carried(measuring)?;
+    prepared(asked, &measuring.only, allocators, carried.as_deref(), measuring.workers()?, root, interrupt).map(Some)
 }
 
 /// The same for a run that goes on, by what its plan says; `path` is where the job is now.
 pub(crate) fn prepare_again(
-    path: Option<&PathBuf>,
+    measuring: &Measuring,
     plan: &Plan,
     root: &Path,
     interrupt: &Interrupt,
 ) -> Result<Option<Arc<Prepared>>> {
+    let path = measuring.own.as_ref();
     let (own, job) = match (&plan.own, plan.job()) {
         (Some(own), Some(job)) => (own, job),
         _ if path.is_some() => return Err(Usage("--resume: that run is of no job of your own".to_owned()).into()),
@@ -68,19 +70,33 @@ pub(crate) fn prepare_again(
     let only: Vec<String> = rows.collect::<BTreeSet<_>>().into_iter().collect();
     let allocators: Vec<Allocator> =
         plan.rows.iter().map(|row| row.allocator).collect::<BTreeSet<_>>().into_iter().collect();
-    prepared(asked, &only, &allocators, job.workers, root, interrupt).map(Some)
+    let carried = carried(measuring)?;
+    prepared(asked, &only, &allocators, carried.as_deref(), job.workers, root, interrupt).map(Some)
+}
+
+/// Where the programs are, if they are not to be built.
+fn carried(measuring: &Measuring) -> Result<Option<PathBuf>, Usage> {
+    measuring.bin_dir.as_deref().map(|dir| crate::folder("--bin-dir", dir)).transpose()
 }
 
 fn prepared(
     asked: Asked,
     only: &[String],
     allocators: &[Allocator],
+    carried: Option<&Path>,
     workers: usize,
     root: &Path,
     interrupt: &Interrupt,
 ) -> Result<Arc<Prepared>> {
-    let prepared =
-        own::prepare(asked, only, allocators, root, &|alone, can| heard(alone, can, workers, root), interrupt)?;
+    let prepared = own::prepare(
+        asked,
+        only,
+        allocators,
+        carried,
+        root,
+        &|alone, can| heard(alone, can, workers, root),
+        interrupt,
+    )?;
     Ok(Arc::new(prepared))
 }
 

@@ -41,6 +41,24 @@ pub struct OwnJob {
     pub fanout: PathBuf,
 }
 
+impl OwnJob {
+    /// A job whose programs were built elsewhere: of its crate nothing is known but where it was, which may be nowhere here.
+    pub fn carried(path: &Path) -> OwnJob {
+        let shown = path.display().to_string();
+        let path = path.to_owned();
+        OwnJob {
+            name: String::new(),
+            lib: String::new(),
+            dir: path.clone(),
+            source: path.clone(),
+            manifest: shown.clone(),
+            shown,
+            workspace: path.clone(),
+            fanout: path,
+        }
+    }
+}
+
 /// Why a job cannot be measured.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each message says what its variant and fields are")]
