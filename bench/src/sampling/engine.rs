@@ -466,7 +466,8 @@ impl<'a> Session<'a> {
         let all: Duration = (1..=rounds).map(|round| self.round_costs(round)).sum();
         let at_least = if stop.rounds.is_some() { "" } else { " or more" };
         let slow = if slow.is_empty() { String::new() } else { format!("; slow: {}", slow.join(", ")) };
-        self.progress.say(&format!("{rounds} rounds{at_least} of {} each{slow}", about(all / rounds.max(1))));
+        let some = if rounds == 1 { "1 round".to_owned() } else { format!("{rounds} rounds") };
+        self.progress.say(&format!("{some}{at_least} of {} each{slow}", about(all / rounds.max(1))));
         Ok(())
     }
 

@@ -17,6 +17,9 @@ use crate::process::interrupt::Interrupt;
 use crate::process::{self, tell};
 use crate::run::allocator::Allocator;
 
+/// Beside the workspaces of jobs, what cargo makes for all of them.
+const BUILD: &str = "build";
+
 /// The programs of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Built {
@@ -64,7 +67,9 @@ pub fn build(
     if !allocator.is_system() {
         command.args(["--features", allocator.name()]);
     }
-    command.env("CARGO_BUILD_BUILD_DIR", &base).current_dir(&job.dir);
+    // One for all jobs: what they have in common is compiled once, unless their profiles differ.
+    let shared = written.root.with_file_name(BUILD);
+    command.env("CARGO_BUILD_BUILD_DIR", shared).current_dir(&job.dir);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(process::shown());
 
     let target = Utf8PathBuf::try_from(target).map_err(|error| io::Error::other(error.to_string()));

@@ -36,7 +36,7 @@ struct Alone<'a> {
     printed_bytes: u64,
 }
 
-/// One key. Times are nanoseconds; that of the processor is of the whole process.
+/// One key. Times are nanoseconds. Wall time is without that in which others had the CPU; that of the processor is of the whole process.
 #[derive(Clone, Serialize)]
 struct Key {
     key: usize,
@@ -95,9 +95,10 @@ pub(crate) fn keys<J: Declared>(
 fn measure<J: Declared>(workload: &J::Workload, limit: Duration, known: &Mutex<Known>) {
     let began = Instant::now();
     for key in spread(workload.keys()).take(MOST) {
-        let (wall, cpu) = (Instant::now(), cpu_ns());
+        let (queued, wall, cpu) = (queued_ns(), Instant::now(), cpu_ns());
         let outcome = workload.attempt(key);
-        let (wall_ns, cpu_ns) = (wall.elapsed().as_nanos() as u64, cpu_ns() - cpu);
+        let (elapsed, cpu_ns) = (wall.elapsed().as_nanos() as u64, cpu_ns() - cpu);
+        let wall_ns = elapsed.saturating_sub(queued_ns().saturating_sub(queued));
         let bytes = match outcome {
             Ok(output) => J::bytes(&output).map_err(|why| format!("its output cannot be compared: {why}")),
             Err(error) => Err(error.to_string()),
@@ -134,6 +135,13 @@ fn spread(keys: usize) -> impl Iterator<Item = usize> {
 /// The greatest common divisor.
 fn common(a: usize, b: usize) -> usize {
     if b == 0 { a } else { common(b, a % b) }
+}
+
+/// For how long this thread was ready so far, and others had the CPU (Linux: `proc_pid_schedstat(5)`): no part of what a key takes.
+/// Nothing where that is not told.
+fn queued_ns() -> u64 {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    told.and_then(|told| told.split(' ').nth(1)?.parse().ok()).unwrap_or(0)
 }
 
 /// What all threads of this process have computed so far.
