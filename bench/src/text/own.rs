@@ -1,12 +1,15 @@
 //! A job of one's own: what its keys take alone, and what `advise` said of it beforehand.
 
 use crate::numbers::advised::{self, Both};
+use crate::numbers::standings::Standings;
 use crate::numbers::stats::{Interval, RUNS_FOR_AN_INTERVAL};
 use crate::run::Run;
 use crate::run::advised::Advised;
 use crate::run::alone::{Alone, Summary};
+use crate::run::plan::SEQUENTIAL;
 use crate::text::number::{self, short_time, time_within};
 use crate::text::table::{Align, markdown};
+use crate::text::{made_by, or_nothing};
 
 /// What the keys take alone, for the terminal.
 pub fn told(alone: &Alone) -> String {
@@ -173,6 +176,46 @@ fn silence(advised: &Advised) -> String {
     }
     let reasons: String = advised.outside.iter().map(|reason| format!("- {reason}\n")).collect();
     format!("`advise` says nothing of this job. It is outside of what the run {} measured:\n\n{reasons}", advised.stamp)
+}
+
+/// Strategies that fare differently by what keys are like.
+const TELLING: [&str; 5] = ["rayon-iter", "std-chunks", "spawn-per-key", "process-pool", "process-per-key"];
+
+/// A run of each of some jobs: what a key is like, and what some strategies make of it. `pages` are where the runs' own pages are.
+pub fn side_by_side(runs: &[Run], pages: &[String]) -> String {
+    let fixed =
+        [("job", Align::Left), ("a key takes", Align::Right), ("asleep", Align::Right), ("returns", Align::Right)];
+    let fixed = fixed.into_iter().chain([("fastest", Align::Left), ("× sequential", Align::Right)]);
+    let columns: Vec<(&str, Align)> = fixed.chain(TELLING.map(|name| (name, Align::Right))).collect();
+    let rows: Vec<Vec<String>> = runs.iter().zip(pages).map(|(run, page)| beside(run, page)).collect();
+    let made: Vec<String> = runs.iter().map(|run| format!("{}\n", made_by(run))).collect();
+    format!("{}\n{HOW_TO_READ_JOBS}{}", markdown(&columns, &rows), made.join("\n"))
+}
+
+const HOW_TO_READ_JOBS: &str = "\
+How many times faster a warm batch is than that of `sequential`: of the fastest strategy, and of some that fare differently.
+
+";
+
+fn beside(run: &Run, page: &str) -> Vec<String> {
+    let standings = Standings::of(run);
+    let speed_up = |name: &str| standings.row(name).and_then(|row| row.warm_speed_up).map(|ratio| ratio.value);
+    let strategies = standings.rows.iter().filter(|row| row.is_among_strategies && row.name != SEQUENTIAL);
+    let with_speed = strategies.filter_map(|row| Some((row.name.as_str(), speed_up(&row.name)?)));
+    let fastest = with_speed.max_by(|(_, one), (_, other)| one.total_cmp(other));
+    let summary = run.alone.as_ref().map(Alone::summary);
+    let of_key = |shown: fn(&Summary) -> String| or_nothing(summary.as_ref(), shown);
+    let name = run.plan.job().map(|job| job.workload.clone()).unwrap_or_default();
+    let known = [
+        format!("[{name}]({page})"),
+        of_key(|it| format!("{} to {}", short_time(it.least), short_time(it.most))),
+        of_key(|it| number::whole_percent(it.asleep)),
+        of_key(|it| number::round_bytes(it.bytes.round() as u64)),
+        or_nothing(fastest, |(name, _)| name.to_owned()),
+        or_nothing(fastest, |(_, value)| number::factor(value)),
+    ];
+    let telling = TELLING.map(|name| or_nothing(speed_up(name), number::factor));
+    known.into_iter().chain(telling).collect()
 }
 
 #[cfg(test)]

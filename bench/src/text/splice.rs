@@ -21,7 +21,7 @@ use crate::numbers::views::figures;
 use crate::run::Run;
 use crate::run::folder::FileError;
 use crate::run::full::Full;
-use crate::text::{difference as difference_text, guide, porting, strategies, sweep, views};
+use crate::text::{difference as difference_text, guide, own, porting, strategies, sweep, views};
 
 /// What can be spliced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -42,6 +42,8 @@ pub enum Part {
     Advice,
     /// One run against another
     Cmp,
+    /// Jobs of one's own beside each other, of a run of each
+    Jobs,
     /// The code to take home, of the strategy that the document is in; of no run
     Plain,
 }
@@ -67,6 +69,7 @@ pub enum SpliceError {
     /// The run was for another question.
     #[error("{run} has nothing for the part {part}: {}", match *part {
         "sweep" => "it is of one job and one allocator",
+        "jobs" => "each of its runs is of a job of one's own",
         _ => "it is a sweep, whose part is called sweep",
     })]
     NotOf {
@@ -108,6 +111,7 @@ impl Part {
             Part::Pictures => "pictures",
             Part::Advice => "advice",
             Part::Cmp => "cmp",
+            Part::Jobs => "jobs",
             Part::Plain => "plain",
         }
     }
@@ -117,6 +121,7 @@ impl Part {
         let wanted = match self {
             Part::Plain => 0,
             Part::Cmp => 2,
+            Part::Jobs => runs.len().max(1),
             _ => 1,
         };
         if runs.len() != wanted {
@@ -124,8 +129,9 @@ impl Part {
         }
         let read = runs.iter().map(|run| Run::read(&root.join(run))).collect::<Result<Vec<Run>, _>>()?;
         let up = "../".repeat(within.components().count());
+        let pages: Vec<String> = runs.iter().map(|run| format!("{up}{run}/README.md")).collect();
         let links: Vec<String> =
-            runs.iter().map(|run| format!("[All columns, intervals and samples]({up}{run}/README.md)")).collect();
+            pages.iter().map(|page| format!("[All columns, intervals and samples]({page})")).collect();
         let is_swept = |run: &Run| run.plan.has_several_jobs();
         let table = match (self, &read[..]) {
             (Part::Plain, _) => {
@@ -136,6 +142,10 @@ impl Part {
             (Part::Cmp, [first, second]) => {
                 let stamps = [first, second].map(|run| run.plan.stamp.as_str());
                 difference_text::table(&difference::between(first, second)?, stamps)
+            }
+            (Part::Jobs, runs) if runs.iter().all(|run| run.plan.own.is_some() && !is_swept(run)) => {
+                // Each line has its link.
+                return Ok(own::side_by_side(runs, &pages));
             }
             (Part::Guide, [_]) => guide::table(&Full::read(&root.join(&runs[0]))?, &up, &runs[0]),
             (Part::Pictures, [_]) => pictures(&Full::read(&root.join(&runs[0]))?, &format!("{up}{}/", runs[0])),

@@ -137,7 +137,7 @@ fn common(a: usize, b: usize) -> usize {
     if b == 0 { a } else { common(b, a % b) }
 }
 
-/// For how long this thread was ready so far, and others had the CPU (Linux: `proc_pid_schedstat(5)`): no part of what a key takes.
+/// For how long this thread was ready so far, and others had the CPU (Linux: `Documentation/scheduler/sched-stats.rst`): no part of what a key takes.
 /// Nothing where that is not told.
 fn queued_ns() -> u64 {
     let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
