@@ -15,11 +15,11 @@ sanitized() { run "${stage^^}_OPTIONS=handle_segv=0:allocator_may_return_null=1:
 perform() { case $stage in
     # Miri has no madvise, end of memory, sockets or texts of errors; a case takes it seconds. One test leaks on purpose.
     miri) run PROPTEST_CASES=4 MIRIFLAGS=-Zmiri-disable-isolation "RUSTFLAGS=$([[ $host != x86_64* ]] ||
-        echo -Ctarget-feature=+avx2,+avx512f,+avx512dq,+avx512vl)" cargo +nightly miri test --locked -p={kernel,worker} \
+        echo -Ctarget-feature=+avx2,+avx512f,+avx512dq,+avx512vl)" cargo +nightly miri test --locked -p={kernel,workloads,worker} \
         --lib -- --skip={{channel,conversation,port,worker}::tests,blocks_of_every,no_memory_is,payload_that_panics} ;;
     # A process looks for leaks when a worker ends, and stays if that is killed meanwhile: not where workers are killed.
     # p11 bounds an address space; the tool's shadow is larger. agrees starts 16,000 processes.
-    asan) sanitized address detect_leaks=1 -p={kernel,worker,process-pool} --lib --test=laws -- \
+    asan) sanitized address detect_leaks=1 -p={kernel,workloads,worker,process-pool} --lib --test=laws -- \
         --skip=payload_that_panics_in_drop && sanitized address detect_leaks=0 -p=process-{pool,per-key} \
         --test={laws,failures} -- --skip=p11_too_little_memory --skip=agrees_with_a_plain_loop ;;
     # A key that calls exit leaves threads that nobody has joined.
