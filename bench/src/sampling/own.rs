@@ -17,7 +17,7 @@ use crate::process::tell::{self, Usage};
 use crate::process::{self, Running};
 use crate::run::advised::Advised;
 use crate::run::allocator::Allocator;
-use crate::run::alone::Alone;
+use crate::run::alone::{Alone, AloneError};
 use crate::run::job::Job;
 use crate::run::plan::{Own, SEQUENTIAL};
 use crate::sampling::ask::{Trouble, ask, with};
@@ -161,13 +161,6 @@ pub fn prepare(
         bail!("{}: `sequential` is what all are compared with, and its program did not build", job.shown);
     };
     let alone = alone(sequential, &asked, &job, &|alone| heard(alone, &can), interrupt)?;
-    if alone.keys == 0 {
-        return Err(Usage(format!(
-            "{}: the job has no keys with these arguments: there is nothing to time",
-            job.shown
-        ))
-        .into());
-    }
     if alone.printed_bytes > 0 {
         tell::warn(format_args!(
             "{}: its keys print to standard output ({} bytes in {} keys): that takes a part of their time, and nobody sees it",
@@ -300,13 +293,50 @@ fn alone(
         return Err(interrupted.into());
     }
     if output.status.success() {
+        if let Err(AloneError::None { keys: 0 }) = alone {
+            let shown = &job.shown;
+            let why = format!("{shown}: the job has no keys with these arguments: there is nothing to time");
+            return Err(Usage(why).into());
+        }
         return alone.with_context(|| sequential.name.clone());
     }
+    let Some(code) = output.status.code() else {
+        let said = last_words(&output.stderr).map(|said| format!(": {}", told(&said, sequential, job)));
+        bail!("{}: a key ended the program ({}){}", job.shown, output.status, said.unwrap_or_default());
+    };
     let said = process::last_line(&output.stderr).unwrap_or_else(|| output.status.to_string());
     let said = told(&said, sequential, job);
-    match output.status.code() {
-        Some(WRONG) => Err(Usage(said).into()),
-        Some(_) => bail!("{said}"),
-        None => bail!("{}: a key ended the program ({}): {said}", job.shown, output.status),
+    if code == WRONG { Err(Usage(said).into()) } else { bail!("{said}") }
+}
+
+/// The last line that says why a program aborted: not its backtrace, nor how to have one. With a panic's place, if it is one.
+fn last_words(stderr: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(stderr);
+    let before = text.lines().take_while(|line| line.trim() != "stack backtrace:");
+    let lines: Vec<&str> =
+        before.map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("note: ")).collect();
+    let (last, rest) = lines.split_last()?;
+    let place = rest.last().and_then(|line| line.split_once(" panicked at ")).map(|(_, place)| place);
+    Some(place.map_or_else(|| (*last).to_owned(), |place| format!("panicked at {place} {last}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_words_of_a_program_are_not_its_backtrace() {
+        let aborted = "memory allocation of 8 bytes failed\n";
+        let panicked = "key 1\n\nthread 'main' (7) panicked at src/lib.rs:3:1:\nno table\n";
+        for (said, expected) in
+            [(aborted, "memory allocation of 8 bytes failed"), (panicked, "panicked at src/lib.rs:3:1: no table")]
+        {
+            for more in
+                ["", "note: run with `RUST_BACKTRACE=1`\n", "stack backtrace:\n   0: main\nnote: some are omitted\n"]
+            {
+                assert_eq!(last_words(format!("{said}{more}").as_bytes()).as_deref(), Some(expected));
+            }
+        }
+        assert_eq!(last_words(b"\n"), None);
     }
 }
