@@ -57,8 +57,8 @@ fn a_key_that_takes_more_memory_than_there_is_is_told_of() {
 fn a_key_that_does_not_end_is_told_of_and_can_be_interrupted() {
     let (_programs, owner) = (shared(), Owner::new());
     for (told, word, there_is) in [
-        ("slow", "the first key still runs, after 10 s; Ctrl-C ends it", "no key was done by then\n"),
-        ("slow-but-for-the-first", "running keys alone", "one key alone: "),
+        ("slow", "running keys alone", "no key was done by then\n"),
+        ("slow-but-for-the-first", "a key still runs, after 10 s; Ctrl-C ends it", "one key alone: "),
     ] {
         let (status, said, took) = interrupted(owner.asks(&format!("--only {STRATEGIES}"), &[told]), word);
         assert_eq!(status, Some(130), "{said}");
