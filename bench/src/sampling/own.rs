@@ -133,7 +133,9 @@ pub fn prepare(
         interrupt.check()?;
         let built = built?;
         if built.panics_abort && allocator.is_system() {
-            let manifest = &job.manifest;
+            let is_its_own = job.workspace == job.dir;
+            let of_workspace = || job.workspace.join("Cargo.toml").display().to_string();
+            let manifest = if is_its_own { job.manifest.clone() } else { of_workspace() };
             tell::warn(format_args!(
                 "{manifest}: its release profile has panic = \"abort\": a key that panics ends its process"
             ));
@@ -280,7 +282,7 @@ fn alone(
     let output = running.watch_to_its_words(interrupt, Duration::from_millis(100), || {
         if began.elapsed() >= next {
             let seconds = next.as_secs();
-            tell::say(format_args!("the first key still runs, after {seconds} s; Ctrl-C ends it"));
+            tell::say(format_args!("a key still runs, after {seconds} s; Ctrl-C ends it"));
             next *= 2;
         }
     })?;
