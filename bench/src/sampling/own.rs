@@ -16,7 +16,7 @@ use crate::process::tell::{self, Usage};
 use crate::process::{self, Running};
 use crate::run::advised::Advised;
 use crate::run::allocator::Allocator;
-use crate::run::alone::Alone;
+use crate::run::alone::{Alone, AloneError};
 use crate::run::job::Job;
 use crate::run::plan::{Own, SEQUENTIAL};
 use crate::sampling::ask::{Trouble, ask, with};
@@ -147,13 +147,6 @@ pub fn prepare(
     let alone = alone(sequential, &asked, &job, &|alone| heard(alone, &can), interrupt)?;
     // Its programs know it best.
     job.name = alone.workload.clone();
-    if alone.keys == 0 {
-        return Err(Usage(format!(
-            "{}: the job has no keys with these arguments: there is nothing to time",
-            job.shown
-        ))
-        .into());
-    }
     if alone.printed_bytes > 0 {
         tell::warn(format_args!(
             "{}: its keys print to standard output ({} bytes in {} keys): that takes a part of their time, and nobody sees it",
@@ -190,7 +183,8 @@ fn built(
 ) -> Result<Found> {
     let job = OwnJob::find(&asked.path, root).map_err(|error| Usage(format!("--job: {error}")))?;
     let names = Selection::of(only, root, false)?.in_source(root)?;
-    tell::say(format_args!("building `{}` with {} strategies", job.name, names.len()));
+    let strategies = if names.len() == 1 { "strategy" } else { "strategies" };
+    tell::say(format_args!("building `{}` with {} {strategies}", job.name, names.len()));
     let mut found = Found { job, contenders: Vec::new(), unbuilt: Vec::new(), root: PathBuf::new() };
     for allocator in selection::with_the_systems(allocators) {
         let names = selection::names_with(allocator, &names, allocators);
@@ -198,7 +192,9 @@ fn built(
         interrupt.check()?;
         let built = built?;
         if built.panics_abort && allocator.is_system() {
-            let manifest = &found.job.manifest;
+            let OwnJob { workspace, dir, manifest, .. } = &found.job;
+            let of_workspace = || workspace.join("Cargo.toml").display().to_string();
+            let manifest = if workspace == dir { manifest.clone() } else { of_workspace() };
             tell::warn(format_args!(
                 "{manifest}: its release profile has panic = \"abort\": a key that panics ends its process"
             ));
@@ -331,12 +327,12 @@ fn alone(
     let arguments = asked.arguments.iter().map(|argument| format!("--argument={argument}"));
     let flags: Vec<String> = flags.into_iter().chain(arguments).collect();
     let began = Instant::now();
-    let mut next = Duration::from_secs(10);
+    let mut next = Duration::from_secs(5);
     let running = Running::start(sequential.command(&flags)).with_context(|| sequential.name.clone())?;
     let output = running.watch_to_its_words(interrupt, Duration::from_millis(100), || {
         if began.elapsed() >= next {
             let seconds = next.as_secs();
-            tell::say(format_args!("the first key still runs, after {seconds} s; Ctrl-C ends it"));
+            tell::say(format_args!("a key still runs, after {seconds} s; Ctrl-C ends it"));
             next *= 2;
         }
     })?;
@@ -349,13 +345,50 @@ fn alone(
         return Err(interrupted.into());
     }
     if output.status.success() {
+        if let Err(AloneError::None { keys: 0 }) = alone {
+            let shown = &job.shown;
+            let why = format!("{shown}: the job has no keys with these arguments: there is nothing to time");
+            return Err(Usage(why).into());
+        }
         return alone.with_context(|| sequential.name.clone());
     }
+    let Some(code) = output.status.code() else {
+        let said = last_words(&output.stderr).map(|said| format!(": {}", told(&said, sequential, job)));
+        bail!("{}: a key ended the program ({}){}", job.shown, output.status, said.unwrap_or_default());
+    };
     let said = process::last_line(&output.stderr).unwrap_or_else(|| output.status.to_string());
     let said = told(&said, sequential, job);
-    match output.status.code() {
-        Some(WRONG) => Err(Usage(said).into()),
-        Some(_) => bail!("{said}"),
-        None => bail!("{}: a key ended the program ({}): {said}", job.shown, output.status),
+    if code == WRONG { Err(Usage(said).into()) } else { bail!("{said}") }
+}
+
+/// The last line that says why a program aborted: not its backtrace, nor how to have one. With a panic's place, if it is one.
+fn last_words(stderr: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(stderr);
+    let before = text.lines().take_while(|line| line.trim() != "stack backtrace:");
+    let lines: Vec<&str> =
+        before.map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("note: ")).collect();
+    let (last, rest) = lines.split_last()?;
+    let place = rest.last().and_then(|line| line.split_once(" panicked at ")).map(|(_, place)| place);
+    Some(place.map_or_else(|| (*last).to_owned(), |place| format!("panicked at {place} {last}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_words_of_a_program_are_not_its_backtrace() {
+        let aborted = "memory allocation of 8 bytes failed\n";
+        let panicked = "key 1\n\nthread 'main' (7) panicked at src/lib.rs:3:1:\nno table\n";
+        for (said, expected) in
+            [(aborted, "memory allocation of 8 bytes failed"), (panicked, "panicked at src/lib.rs:3:1: no table")]
+        {
+            for more in
+                ["", "note: run with `RUST_BACKTRACE=1`\n", "stack backtrace:\n   0: main\nnote: some are omitted\n"]
+            {
+                assert_eq!(last_words(format!("{said}{more}").as_bytes()).as_deref(), Some(expected));
+            }
+        }
+        assert_eq!(last_words(b"\n"), None);
     }
 }

@@ -15,8 +15,7 @@ while [ $# -gt 1 ]; do
     shift
 done
 code=0 times=0
-# shellcheck disable=SC2086 # The fakes' command lines hold nothing that needs quotes.
-$1 >/dev/null 2>&1 || code=$?
+eval "$1" >/dev/null 2>&1 || code=$?
 case $name in noisy | faulty | garbled) echo >>"$FAKE_STATE/$name" && times=$(wc -l <"$FAKE_STATE/$name") ;; esac
 case $name in
 twice) wall=0.25 ;;

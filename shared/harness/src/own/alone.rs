@@ -11,6 +11,7 @@ use fanout::declared::Declared;
 use kernel::Workload;
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::options::OwnOptions;
 use super::stdout::{Stdout, counted};
@@ -63,7 +64,9 @@ pub(crate) fn keys<J: Declared>(
 ) -> Result<ExitCode, Usage> {
     let failed = |error: io::Error| Usage::failed(&format!("--alone: {error}"));
     let stopped = Arc::new(AtomicBool::new(false));
-    signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&stopped)).map_err(failed)?;
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&stopped)).map_err(failed)?;
+    }
     let known = Arc::new(Mutex::new(Known::default()));
     let keys = workload.keys();
     let mut interrupted = false;

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use bench::entrants::own::OwnJob;
 
+use crate::told::root;
+
 /// Writes files, each with its path below `dir`.
 fn write(dir: &Path, files: &[(&str, &str)]) {
     for (path, text) in files {
@@ -12,10 +14,6 @@ fn write(dir: &Path, files: &[(&str, &str)]) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
 fn package(name: &str, dependencies: &str) -> String {
