@@ -14,7 +14,11 @@ use tempfile::TempDir;
 
 mod scaffold;
 
-use scaffold::{assert_success, badly_named, built_in, root, sources, stderr, stdout};
+#[path = "scaffold/names.rs"]
+mod names;
+
+use names::badly_named;
+use scaffold::{assert_success, built_in, root, sources, stderr, stdout};
 
 /// Asks for a job as a user in the folder `here` does whose repository is `clone`.
 fn new_job(clone: &Path, here: &Path, arguments: &[&OsStr]) -> Output {
@@ -94,7 +98,8 @@ fn a_new_job_is_whole_from_the_start() {
     let cargo = |name: &str, arguments: &str| {
         let mut command = Command::new(env!("CARGO"));
         command.args(arguments.split(' ')).current_dir(home.path().join("my jobs").join(name));
-        command.env("CARGO_TARGET_DIR", built_in("new-job")).stdin(Stdio::null()).output().unwrap()
+        command.env("CARGO_TARGET_DIR", built_in("examples")).env("CARGO_PROFILE_DEV_DEBUG", "0");
+        command.stdin(Stdio::null()).output().unwrap()
     };
     for name in names {
         let output = new_job(root(), home.path(), &[name.as_ref(), "my jobs".as_ref()]);

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -12,68 +11,32 @@ use bench::entrants::name::{LONGEST, Name};
 use bench::scaffold::FILL_IN;
 use bench::text::splice::{Part, splice};
 use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
-use tempfile::TempDir;
 
 mod rules;
 mod scaffold;
 
-use scaffold::{assert_success, badly_named, built_in, root, sources, stderr, stdout};
+#[path = "scaffold/names.rs"]
+mod names;
+#[path = "scaffold/tree.rs"]
+mod tree;
 
-/// A repository that a test may change.
-struct Tree {
-    dir: TempDir,
+use names::badly_named;
+use scaffold::{assert_success, stderr, stdout};
+use tree::Tree;
+
+fn new_strategy(tree: &Tree, arguments: &[&OsStr]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_new-strategy"));
+    // No test asks crates.io.
+    command.env("CARGO_NET_OFFLINE", "true");
+    command.args(arguments).current_dir(tree.path("")).stdin(Stdio::null()).output().unwrap()
 }
 
-impl Tree {
-    /// A copy of this one.
-    fn copy() -> Tree {
-        let tree = Tree { dir: tempfile::tempdir().unwrap() };
-        for (path, content) in sources(root()) {
-            tree.write(&path, content);
-            // Times are kept, so that what an earlier test has built from the same source is not built again.
-            let modified = root().join(&path).metadata().unwrap().modified().unwrap();
-            File::options().write(true).open(tree.path(&path)).unwrap().set_modified(modified).unwrap();
-        }
-        tree
-    }
-
-    fn path(&self, name: impl AsRef<Path>) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn write(&self, name: impl AsRef<Path>, content: impl AsRef<[u8]>) {
-        fs::create_dir_all(self.path(&name).parent().unwrap()).unwrap();
-        fs::write(self.path(&name), content).unwrap();
-    }
-
-    fn sources(&self) -> BTreeMap<PathBuf, Vec<u8>> {
-        sources(self.dir.path())
-    }
-
-    fn new_strategy(&self, arguments: &[&OsStr]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_new-strategy"));
-        // No test asks crates.io.
-        command.env("CARGO_NET_OFFLINE", "true");
-        command.args(arguments).current_dir(self.dir.path()).stdin(Stdio::null()).output().unwrap()
-    }
-
-    /// With a cargo in whose crates.io there is a crate of this name alone.
-    fn new_strategy_beside(&self, on_crates_io: &str, name: &str) -> Output {
-        let fake = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fakes/cargo.sh");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_new-strategy"));
-        command.env("CARGO", fake).env("REAL_CARGO", env!("CARGO")).env("FAKE_CRATE", on_crates_io);
-        command.arg(name).current_dir(self.dir.path()).stdin(Stdio::null()).output().unwrap()
-    }
-
-    /// Runs cargo here. What it builds is kept beside what the outer cargo builds, so that only the first run is slow.
-    fn cargo(&self, arguments: &str) -> Output {
-        let mut command = Command::new(env!("CARGO"));
-        command
-            .args(arguments.split(' '))
-            .current_dir(self.dir.path())
-            .env("CARGO_TARGET_DIR", built_in("new-strategy"));
-        command.env_remove("FANOUT_WORKERS").env("RUSTDOCFLAGS", "-D warnings").stdin(Stdio::null()).output().unwrap()
-    }
+/// With a cargo in whose crates.io there is a crate of this name alone.
+fn new_strategy_beside(tree: &Tree, on_crates_io: &str, name: &str) -> Output {
+    let fake = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fakes/cargo.sh");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_new-strategy"));
+    command.env("CARGO", fake).env("REAL_CARGO", env!("CARGO")).env("FAKE_CRATE", on_crates_io);
+    command.arg(name).current_dir(tree.path("")).stdin(Stdio::null()).output().unwrap()
 }
 
 #[test]
@@ -84,7 +47,7 @@ fn a_new_strategy_is_whole_from_the_start() {
     let longest = "m".repeat(LONGEST);
     let names = ["a", "born-4-testing", "zz-top", &longest];
     for name in names {
-        let output = tree.new_strategy(&[name.as_ref()]);
+        let output = new_strategy(&tree, &[name.as_ref()]);
         assert_success(&output);
         for next in ["src/lib.rs", "examples/plain.rs", "README.md", "tests/laws.rs", "Cargo.toml"] {
             assert!(stdout(&output).contains(&format!("impls/{name}/{next} ")), "{}", stdout(&output));
@@ -174,7 +137,7 @@ fn a_bad_name_is_refused_with_the_reason_and_nothing_is_made() {
     ]
     .map(|(name, reason)| (name.to_owned(), reason.to_owned()));
     for (name, reason) in of_strategies.into_iter().chain(badly_named()) {
-        let output = tree.new_strategy(&[name.as_ref()]);
+        let output = new_strategy(&tree, &[name.as_ref()]);
         assert_eq!(stderr(&output), format!("error: {reason}\n"), "{name}");
         assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(2), ""), "{name}");
     }
@@ -183,7 +146,7 @@ fn a_bad_name_is_refused_with_the_reason_and_nothing_is_made() {
 
 #[test]
 fn what_fails_half_way_leaves_nothing() {
-    let tree = Tree { dir: tempfile::tempdir().unwrap() };
+    let tree = Tree::empty();
     let manifest = "[package]\nname = \"sequential\"\ndescription = \"Template\"\n\n\
                     [[example]]\nname = \"plain-sequential\"\npath = \"examples/plain.rs\"\n";
     let missing = "[dependencies]\nrayon = \"=999999.0.0\"\n";
@@ -193,14 +156,14 @@ fn what_fails_half_way_leaves_nothing() {
     tree.write("impls/sequential/src/lib.rs", "//! Template.\n");
     tree.write("impls/sequential/examples/plain.rs", "fn main() {}\n");
     let before = tree.sources();
-    let output = tree.new_strategy(&["sound-name".as_ref()]);
+    let output = new_strategy(&tree, &["sound-name".as_ref()]);
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     assert!(stderr(&output).starts_with("error: cargo could not add it to Cargo.lock: "), "{}", stderr(&output));
     assert!(!tree.path("impls/sound-name").exists());
     assert!(tree.sources() == before);
 
     tree.write("impls/sequential/Cargo.toml", manifest);
-    assert_success(&tree.new_strategy(&["sound-name".as_ref()]));
+    assert_success(&new_strategy(&tree, &["sound-name".as_ref()]));
     assert!(tree.path("impls/sound-name/src/lib.rs").exists());
 }
 
@@ -208,7 +171,7 @@ fn what_fails_half_way_leaves_nothing() {
 fn a_name_that_crates_io_has_too_is_taken_with_a_note() {
     let tree = Tree::copy();
     for (name, noted) in [("of-both", true), ("of-one", false)] {
-        let output = tree.new_strategy_beside("of-both", name);
+        let output = new_strategy_beside(&tree, "of-both", name);
         assert_success(&output);
         assert_eq!(stderr(&output).contains("such as `of-both-keys`"), noted, "{}", stderr(&output));
         assert!(tree.path("impls").join(name).is_dir() && stdout(&output).contains("cargo test -p "));
@@ -218,10 +181,10 @@ fn a_name_that_crates_io_has_too_is_taken_with_a_note() {
 #[test]
 fn help_has_an_example_and_wrong_usage_says_what_is_wrong() {
     use std::os::unix::ffi::OsStrExt;
-    let tree = Tree { dir: tempfile::tempdir().unwrap() };
-    let help = tree.new_strategy(&["--help".as_ref()]);
+    let tree = Tree::empty();
+    let help = new_strategy(&tree, &["--help".as_ref()]);
     assert_success(&help);
-    let nothing = tree.new_strategy(&[]);
+    let nothing = new_strategy(&tree, &[]);
     assert_eq!(nothing.status.code(), Some(2));
     for text in [stdout(&help), stderr(&nothing)] {
         for part in ["Usage: scripts/new-strategy.sh <NAME>", "Example:\n  scripts/new-strategy.sh work-stealing "] {
@@ -229,7 +192,7 @@ fn help_has_an_example_and_wrong_usage_says_what_is_wrong() {
         }
     }
     for arguments in [[OsStr::new("a"), OsStr::new("b")], [OsStr::from_bytes(b"\xff"), OsStr::new("a")]] {
-        let output = tree.new_strategy(&arguments);
+        let output = new_strategy(&tree, &arguments);
         assert_eq!((output.status.code(), stderr(&output).lines().count()), (Some(2), 1), "{}", stderr(&output));
         assert!(stderr(&output).starts_with("error: "), "{}", stderr(&output));
     }

@@ -43,6 +43,8 @@ impl Home {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("new-strategy");
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--offline"]).current_dir(self.dir.path()).env("CARGO_TARGET_DIR", &target);
+        // As the other builds there, so that they share their dependencies.
+        cargo.env("CARGO_PROFILE_DEV_DEBUG", "0");
         let built = cargo.output().unwrap();
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
         target.join("debug")

@@ -1,8 +1,13 @@
 //! The list of the workloads, and what is made of it.
 
-/// Everything that goes through all workloads.
+/// Everything that goes through all workloads, and their modules: `workloads! { a_file::AType }`.
 macro_rules! workloads {
-    ($($workload:ident),* $(,)?) => {
+    ($($file:ident::$workload:ident),* $(,)?) => {
+        $(
+            mod $file;
+            pub use $file::$workload;
+        )*
+
         /// All of them, the default first.
         pub const BUILT_IN: &[Facts] = &[$(Facts::of::<$workload>()),*];
 
