@@ -47,9 +47,20 @@ pub fn predict(model: &Model, alone: &Alone, workers: usize) -> Result<Vec<Predi
 
 /// What is expected of the strategies that take part, and which of them is advised. To be kept in the folder of the run before
 /// anything is timed.
-pub fn advised(model: &Model, alone: &Alone, workers: usize, takes_part: impl Fn(&str) -> bool) -> Advised {
+///
+/// Nothing is, if this machine has another number of `cpus` than the model's had.
+pub fn advised(
+    model: &Model,
+    alone: &Alone,
+    cpus: usize,
+    workers: usize,
+    takes_part: impl Fn(&str) -> bool,
+) -> Advised {
     let mut advised =
         Advised { stamp: model.stamp.clone(), cpus: model.cpus, pick: None, expected: Vec::new(), outside: Vec::new() };
+    if model.cpus.round() != cpus as f64 {
+        return Advised { outside: vec![format!("{cpus} CPUs: measured with {:.0}", model.cpus)], ..advised };
+    }
     let mut predictions = match predict(model, alone, workers) {
         Ok(predictions) => predictions,
         Err(outside) => return Advised { outside, ..advised },
@@ -271,15 +282,15 @@ mod tests {
     fn only_who_takes_part_is_advised_and_no_demonstration() {
         let model = synthetic::truth();
         let own = awake([1_000; 100]);
-        let told = advised(&model, &own, 2, |_| true);
+        let told = advised(&model, &own, 2, 2, |_| true);
         assert_eq!((told.pick.as_deref(), told.stamp.as_str()), (Some("counter"), "synthetic"));
         assert_eq!(told.expected.len(), model.strategies.len());
         assert!(told.expected.windows(2).all(|pair| pair[0].seconds <= pair[1].seconds));
-        let told = advised(&model, &own, 2, |name| ["chunks", "lock"].contains(&name));
+        let told = advised(&model, &own, 2, 2, |name| ["chunks", "lock"].contains(&name));
         assert_eq!((told.pick.as_deref(), told.expected.len()), (Some("chunks"), 2));
-        let told = advised(&model, &own, 2, |name| name == "lock");
+        let told = advised(&model, &own, 2, 2, |name| name == "lock");
         assert_eq!((told.pick, told.expected.len()), (None, 1));
-        let told = advised(&model, &own, 99, |_| true);
+        let told = advised(&model, &own, 2, 99, |_| true);
         assert_eq!((told.outside.len(), told.expected.len(), told.pick), (1, 0, None));
     }
 

@@ -135,6 +135,7 @@ pub fn measure(request: &Request, root: &Path, interrupt: &Interrupt) -> Result<
     let before = machine::activity();
     let alone = Alone::announce();
     let programs = programs::find(request, root, interrupt)?;
+    say_what_is_compared(request);
     let answers = references(&programs.sequential, &request.jobs, interrupt)?;
     let stamp = jiff::Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
     let is_new = !request.results.exists();
@@ -187,15 +188,22 @@ pub fn resume(dir: &Path, request: &Request, root: &Path, interrupt: &Interrupt)
             );
         }
     }
+    say_what_is_compared(&request);
     let answers = references(&programs.sequential, &jobs, interrupt)?;
     run.plan.ended = None;
     let folder = Folder::open(dir).map_err(|error| Usage(format!("--resume: {error}")))?;
     Session::new(run, folder, &programs, answers, interrupt, alone).whole(&programs, None)
 }
 
+/// Says what the first run is for.
+fn say_what_is_compared(request: &Request) {
+    let is_compared = request.own.as_ref().is_none_or(|own| own.asked.is_compared);
+    let what = if is_compared { "all others must give its digest" } else { "outputs are not compared" };
+    tell::say(format_args!("running sequential once: {what}"));
+}
+
 /// What `sequential` answers to each job, and what that cost: all others must give its digest.
 fn references(sequential: &Contender, jobs: &[Job], interrupt: &Interrupt) -> Result<Vec<(Job, Answer, Costs)>> {
-    tell::say("running sequential once: all others must give its digest");
     let mut references = Vec::new();
     for job in jobs {
         let began = Instant::now();
@@ -366,7 +374,7 @@ impl<'a> Session<'a> {
         // Before memory is looked at, which takes its time.
         let slow_jobs = self.slow_jobs();
         self.progress.restart(programs.iter().map(|&index| self.entries[index].costs.digested).sum());
-        self.progress.stage("comparing digests");
+        self.progress.stage(if self.run.plan.is_compared() { "comparing digests" } else { "running each once" });
         for &index in &programs {
             self.verify(index, requirements_xxh3)?;
         }

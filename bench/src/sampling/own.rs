@@ -182,6 +182,7 @@ fn built(
     interrupt: &Interrupt,
 ) -> Result<Found> {
     let job = OwnJob::find(&asked.path, root).map_err(|error| Usage(format!("--job: {error}")))?;
+    job.check_features(&asked.features).map_err(|error| Usage(format!("--features: {error}")))?;
     let names = Selection::of(only, root, false)?.in_source(root)?;
     let strategies = if names.len() == 1 { "strategy" } else { "strategies" };
     tell::say(format_args!("building `{}` with {} {strategies}", job.name, names.len()));

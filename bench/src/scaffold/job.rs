@@ -9,13 +9,12 @@ use cargo_metadata::{Error, MetadataCommand};
 use super::template::{self, Template};
 use super::workspace::Workspace;
 use super::{FILL_IN, ScaffoldError, cargo, folder, rename};
+use workloads::BUILT_IN;
+
 use crate::entrants::name::{Name, NameError};
 
 /// What every new job is at first: the shortest there is.
 pub const TEMPLATE: &str = "examples/jobs/primes";
-
-/// Workloads that results know by these names.
-const WORKLOADS: [&str; 3] = ["fill", "sum", "wait"];
 
 /// What `fanout::job!` adds to the root of a job's crate.
 const DECLARED: &str = "FanoutJob";
@@ -85,7 +84,7 @@ fn free(workspace: &Workspace, template: &Template, text: &str) -> Result<Name, 
     if workspace.strategies.iter().any(|strategy| strategy == text) {
         return Err(NameError::Strategy(name));
     }
-    if WORKLOADS.contains(&text) {
+    if BUILT_IN.iter().any(|facts| facts.name == text) {
         return Err(NameError::Workload(name));
     }
     workspace.has_no_member(&name)?;

@@ -46,6 +46,7 @@ pub fn with_pictures(run: &Run, pictures: &[&Figure], sweeps: &[(&Run, Vec<&Figu
     if several {
         page += &pictures_section(pictures, "");
         page += &sweep_section(run);
+        page += &alone_section(run);
         page += &wide_section(run);
         page += &outliers_section(&standings);
     } else {
@@ -320,9 +321,18 @@ fn failed_table(run: &Run) -> String {
 
 /// What keys of the reader's job take alone, and what was said of it beforehand.
 fn own_section(run: &Run) -> String {
+    let alone = alone_section(run);
+    if alone.is_empty() {
+        return alone;
+    }
+    format!("{alone}## What `advise` said\n\n{}\n", own::advice(run, run.advised.as_ref()))
+}
+
+/// What keys of the reader's job take alone.
+fn alone_section(run: &Run) -> String {
     let Some(alone) = &run.alone else { return String::new() };
     let told: String = own::told(alone).lines().map(|line| format!("- {line}\n")).collect();
-    format!("## One key alone\n\n{told}\n## What `advise` said\n\n{}\n", own::advice(run, run.advised.as_ref()))
+    format!("## One key alone\n\n{told}\n")
 }
 
 /// The notebook's programs beside their strategies.

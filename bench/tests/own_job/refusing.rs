@@ -58,7 +58,7 @@ fn a_key_that_does_not_end_is_told_of_and_can_be_interrupted() {
     let (_programs, owner) = (shared(), Owner::new());
     for (told, word, there_is) in [
         ("slow", "running keys alone", "no key was done by then\n"),
-        ("slow-but-for-the-first", "a key still runs, after 10 s; Ctrl-C ends it", "one key alone: "),
+        ("slow-but-for-the-first", "a key still runs, after 5 s; Ctrl-C ends it", "one key alone: "),
     ] {
         let (status, said, took) = interrupted(owner.asks(&format!("--only {STRATEGIES}"), &[told]), word);
         assert_eq!(status, Some(130), "{said}");

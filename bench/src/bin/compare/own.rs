@@ -1,8 +1,10 @@
 //! A job of the reader's, up to what is measured of it.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 
 use anyhow::Result;
 use bench::advice;
@@ -104,8 +106,10 @@ fn prepared(
 fn heard(alone: &Alone, can: &[Contender], workers: usize, root: &Path) -> Option<Advised> {
     tell::say(text::own::told(alone).trim_end());
     let model = advice::newest(root).and_then(|dir| advice::load(&dir).ok());
+    let cpus = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let advised = model.map(|model| {
-        advice::own::advised(&model, alone, workers, |name| can.iter().any(|contender| contender.name == name))
+        let takes_part = |name: &str| can.iter().any(|contender| contender.name == name);
+        advice::own::advised(&model, alone, cpus, workers, takes_part)
     });
     tell::say(text::own::beforehand(advised.as_ref()).trim_end());
     advised

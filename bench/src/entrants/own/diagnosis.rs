@@ -114,6 +114,7 @@ mod tests {
             source: PathBuf::from("/j/src/lib.rs"),
             shown: "j/src/lib.rs".to_owned(),
             manifest: "j/Cargo.toml".to_owned(),
+            features: BTreeSet::new(),
             workspace: PathBuf::from("/j"),
             fanout: PathBuf::from("/f"),
         };

@@ -40,6 +40,7 @@ impl OwnJob {
             source: source.to_owned(),
             shown: shown_source.display().to_string(),
             manifest: shown,
+            features: package.features.keys().cloned().collect(),
             workspace: metadata.workspace_root.clone().into_std_path_buf(),
             fanout,
         })

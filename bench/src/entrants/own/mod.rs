@@ -10,6 +10,7 @@ mod inherited;
 mod lock;
 mod programs;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -36,12 +37,31 @@ pub struct OwnJob {
     pub manifest: String,
     /// Where cargo finds the workspace that it is in: the profile, the patches and the lockfile are there.
     pub workspace: PathBuf,
+    /// Features that its crate has.
+    pub features: BTreeSet<String>,
     /// The workspace of the strategies, as the job's manifest writes it. Another way of writing it would be another crate `fanout`
     /// to cargo.
     pub fanout: PathBuf,
 }
 
 impl OwnJob {
+    /// That its crate has these features; one of a dependency, `crate/feature`, is cargo's to judge.
+    ///
+    /// # Errors
+    ///
+    /// Which it has not.
+    pub fn check_features(&self, features: &[String]) -> Result<(), OwnJobError> {
+        let unknown = features.iter().find(|it| !it.contains('/') && !self.features.contains(*it));
+        unknown.map_or(Ok(()), |feature| {
+            Err(OwnJobError::NoFeature {
+                manifest: self.manifest.clone(),
+                name: self.name.clone(),
+                feature: feature.clone(),
+                known: self.features.iter().cloned().collect(),
+            })
+        })
+    }
+
     /// A job whose programs were built elsewhere: of its crate nothing is known but where it was, which may be nowhere here.
     pub fn carried(path: &Path) -> OwnJob {
         let shown = path.display().to_string();
@@ -54,6 +74,7 @@ impl OwnJob {
             manifest: shown.clone(),
             shown,
             workspace: path.clone(),
+            features: BTreeSet::new(),
             fanout: path,
         }
     }
@@ -79,6 +100,11 @@ pub enum OwnJobError {
     NoFanout { manifest: String, name: String, line: String },
     #[error("{manifest}: `{name}` depends on another `fanout` ({found}); write `{line}` below [dependencies]")]
     AnotherFanout { manifest: String, name: String, found: String, line: String },
+    #[error("{manifest}: `{name}` has no feature `{feature}`{}", match .known.as_slice() {
+        [] => "; it has none".to_owned(),
+        known => format!("; it has {}", known.join(", ")),
+    })]
+    NoFeature { manifest: String, name: String, feature: String, known: Vec<String> },
     #[error("{manifest}: `{name}` is the name of a crate of fanout's; give the package another `name`")]
     Taken { manifest: String, name: String },
     #[error("{}: {why}", .path.display())]

@@ -132,6 +132,7 @@ mod tests {
             source: dir.join("src/lib.rs"),
             shown: "src/lib.rs".to_owned(),
             manifest: "Cargo.toml".to_owned(),
+            features: std::collections::BTreeSet::new(),
             workspace: dir.to_owned(),
             fanout: fanout.to_owned(),
         }
