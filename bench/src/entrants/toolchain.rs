@@ -89,14 +89,14 @@ const SCRIPT: &str = r#"fn main() {
 /// Between two flags in what cargo tells a build script.
 const BETWEEN_FLAGS: char = '\u{1f}';
 
-/// What cargo builds the workspace at `root` with, found out by a build of its own.
-pub fn used(root: &Path, interrupt: &Interrupt) -> Result<Result<Toolchain, Unknown>, Interrupted> {
-    let probed = probe(root, interrupt);
+/// What cargo builds the workspace at `root` with when it runs in the folder `dir`, found out by a build of its own.
+pub fn used(root: &Path, dir: &Path, interrupt: &Interrupt) -> Result<Result<Toolchain, Unknown>, Interrupted> {
+    let probed = probe(root, dir, interrupt);
     interrupt.check()?;
     Ok(probed)
 }
 
-fn probe(root: &Path, interrupt: &Interrupt) -> Result<Toolchain, Unknown> {
+fn probe(root: &Path, dir: &Path, interrupt: &Interrupt) -> Result<Toolchain, Unknown> {
     let io = |path: &Path| {
         let path = path.display().to_string();
         move |why| Unknown::Io { path, why }
@@ -117,7 +117,7 @@ fn probe(root: &Path, interrupt: &Interrupt) -> Result<Toolchain, Unknown> {
     let mut cargo = Command::new(building::cargo());
     cargo.args(["build", "--release", "--offline", "--verbose", "--color", "never", "--message-format", "json"]);
     cargo.arg("--manifest-path").arg(package.path().join("Cargo.toml")).arg("--target-dir").arg(&built);
-    cargo.env("CARGO_BUILD_BUILD_DIR", &built).current_dir(root);
+    cargo.env("CARGO_BUILD_BUILD_DIR", &built).current_dir(dir);
     let output = process::run(cargo, Some(PATIENCE), interrupt).map_err(Unknown::Run)?;
     if !output.status.success() {
         let said = process::last_line(&output.stderr).unwrap_or_else(|| output.status.to_string());
@@ -140,7 +140,7 @@ fn probe(root: &Path, interrupt: &Interrupt) -> Result<Toolchain, Unknown> {
     }
     let got = |name: &str| got.get(&format!("GOT_{name}")).map(String::as_str).filter(|value| !value.is_empty());
     if let Some(rustc) = got("RUSTC") {
-        toolchain.rustc = version(rustc, root, interrupt)?;
+        toolchain.rustc = version(rustc, dir, interrupt)?;
     }
     let wrappers = [got("RUSTC_WRAPPER"), got("RUSTC_WORKSPACE_WRAPPER")].into_iter().flatten().map(name);
     toolchain.wrapper = joined(wrappers, " ");

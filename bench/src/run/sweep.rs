@@ -34,8 +34,8 @@ pub struct Sweep {
     pub timed: Timed,
     /// Whether it belongs to a full run.
     pub is_of_full: bool,
-    /// Whether it can be made of a job of the reader's, whose keys are what they are.
-    pub is_for_own: bool,
+    /// What it asks of a job of the reader's, whose keys are what they are, if it can be made of one.
+    pub of_own: Option<&'static str>,
 }
 
 /// What is timed of a cell, and how often.
@@ -93,7 +93,7 @@ const GRAIN: Sweep = Sweep {
     ends: Some(End::Below(0.25)),
     timed: Timed::Both { least_rounds: FEW_ROUNDS, budget: MANY_CELLS },
     is_of_full: true,
-    is_for_own: false,
+    of_own: None,
 };
 
 /// At the coarsest grain: enough to be shared out evenly.
@@ -129,7 +129,7 @@ const SCALING: Sweep = Sweep {
     ends: None,
     timed: Timed::Both { least_rounds: FEW_ROUNDS, budget: MANY_CELLS },
     is_of_full: true,
-    is_for_own: true,
+    of_own: Some("one worker, up to four on each CPU"),
 };
 
 const SKEW: Sweep = Sweep {
@@ -146,7 +146,7 @@ const SKEW: Sweep = Sweep {
     ends: None,
     timed: Timed::Both { least_rounds: FEW_ROUNDS, budget: MANY_CELLS },
     is_of_full: true,
-    is_for_own: false,
+    of_own: None,
 };
 
 const SIZE: Sweep = Sweep {
@@ -169,7 +169,7 @@ const SIZE: Sweep = Sweep {
     ends: None,
     timed: Timed::Both { least_rounds: FEW_ROUNDS, budget: MANY_CELLS },
     is_of_full: true,
-    is_for_own: false,
+    of_own: None,
 };
 
 const BLOCKING: Sweep = Sweep {
@@ -196,7 +196,7 @@ const BLOCKING: Sweep = Sweep {
     ends: None,
     timed: Timed::Both { least_rounds: FEW_ROUNDS, budget: MANY_CELLS },
     is_of_full: true,
-    is_for_own: false,
+    of_own: None,
 };
 
 /// Seconds of a key: long beside what a sleep takes too long, some 60 µs on Linux.
@@ -220,7 +220,7 @@ const INTERFERENCE: Sweep = Sweep {
     ends: None,
     timed: Timed::Both { least_rounds: 10, budget: 75.0 },
     is_of_full: true,
-    is_for_own: true,
+    of_own: Some("the same job alone, and with a busy program on one of the CPUs: who waits for the slow worker"),
 };
 
 const CASES: Sweep = Sweep {
@@ -236,7 +236,7 @@ const CASES: Sweep = Sweep {
     ends: Some(End::After(2.0)),
     timed: Timed::FirstBatch { rounds: 3 },
     is_of_full: true,
-    is_for_own: false,
+    of_own: None,
 };
 
 const ALLOCATORS: Sweep = Sweep {
@@ -250,7 +250,7 @@ const ALLOCATORS: Sweep = Sweep {
     // 65 cells take two minutes a round on two CPUs, and allocators differ by more than so few rounds may hide.
     timed: Timed::Both { least_rounds: FEW_ROUNDS, budget: 12.0 * 60.0 },
     is_of_full: false,
-    is_for_own: false,
+    of_own: None,
 };
 
 /// Values a key: 8 kB, which every allocator carves from larger pieces, to 80 MB, which glibc always maps anew.
@@ -315,6 +315,29 @@ impl Sweep {
         SWEEPS.iter().find(|sweep| sweep.name == name)
     }
 
+    /// That it can be made of a job of the reader's.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot, and which can, in one line.
+    pub fn check_own(&self) -> Result<(), String> {
+        if self.of_own.is_some() {
+            return Ok(());
+        }
+        let names = SWEEPS.iter().filter(|sweep| sweep.of_own.is_some()).map(|sweep| sweep.name);
+        let names = names.collect::<Vec<_>>().join(" and ");
+        Err(format!(
+            "sweep {}: it varies keys, and those of a job of your own are what they are; {names} can be made of it",
+            self.name
+        ))
+    }
+
+    /// What it asks of this job.
+    pub fn asks(&self, job: Option<&Job>) -> &'static str {
+        let is_own = job.is_some_and(|job| job.own.is_some());
+        self.of_own.filter(|_| is_own).unwrap_or(self.about)
+    }
+
     /// When it has rounds enough: `asked` says what is the same in every run, and `budget` is there if that was asked for.
     pub fn stop(&self, asked: Stop, budget: Option<f64>) -> Stop {
         match self.timed {
@@ -332,13 +355,8 @@ impl Sweep {
     ///
     /// What it needs that the flags do not give, in one line.
     pub fn jobs(&self, job: &Job, pace: Pace) -> Result<Vec<Job>, String> {
-        if job.own.is_some() && !self.is_for_own {
-            let names = SWEEPS.iter().filter(|sweep| sweep.is_for_own).map(|sweep| sweep.name);
-            let names = names.collect::<Vec<_>>().join(" and ");
-            return Err(format!(
-                "sweep {}: it varies keys, and those of a job of your own are what they are; {names} can be made of it",
-                self.name
-            ));
+        if job.own.is_some() {
+            self.check_own()?;
         }
         let jobs = (self.jobs)(job, pace).map_err(|why| format!("sweep {} {why}", self.name))?;
         // What only `wait` has is of no use to the others.

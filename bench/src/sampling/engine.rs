@@ -145,7 +145,13 @@ pub fn measure(request: &Request, root: &Path, interrupt: &Interrupt) -> Result<
         own.alone.write(folder.path())?;
         own.advised.iter().try_for_each(|advised| advised.write(folder.path()))?;
     }
-    let machine = machine::inspect(root, programs.toolchain.clone(), programs.hyperfine.version.clone(), before);
+    let machine = machine::inspect(
+        root,
+        programs.locked(root),
+        programs.toolchain.clone(),
+        programs.hyperfine.version.clone(),
+        before,
+    );
     let made: Vec<&Path> = is_new.then_some(request.results.as_path()).into_iter().collect();
     let run = Run::new(plan, machine);
     Session::new(run, folder, &programs, answers, interrupt, alone).whole(&programs, Some(&made))
@@ -175,7 +181,13 @@ pub fn resume(dir: &Path, request: &Request, root: &Path, interrupt: &Interrupt)
     let python = run.plan.has_notebook().then(|| request.python.clone().unwrap_or_else(|| "python3".to_owned()));
     let request = Request { only, allocators, sweep, python, jobs: jobs.clone(), ..request.clone() };
     let programs = programs::find(&request, root, interrupt)?;
-    let machine = machine::inspect(root, programs.toolchain.clone(), programs.hyperfine.version.clone(), before);
+    let machine = machine::inspect(
+        root,
+        programs.locked(root),
+        programs.toolchain.clone(),
+        programs.hyperfine.version.clone(),
+        before,
+    );
     if let Some((what, then, now)) = difference::of_machines(&run.machine, &machine).first() {
         let told = format!("--resume {}: the {what} of that run is {then}, and now it is {now}", dir.display());
         return Err(Usage(told).into());
@@ -190,9 +202,33 @@ pub fn resume(dir: &Path, request: &Request, root: &Path, interrupt: &Interrupt)
     }
     say_what_is_compared(&request);
     let answers = references(&programs.sequential, &jobs, interrupt)?;
+    check_is_the_same(dir, &run, &request, &answers)?;
     run.plan.ended = None;
     let folder = Folder::open(dir).map_err(|error| Usage(format!("--resume: {error}")))?;
     Session::new(run, folder, &programs, answers, interrupt, alone).whole(&programs, None)
+}
+
+/// That a run that goes on is still of the same job, by what its `sequential` gave.
+fn check_is_the_same(dir: &Path, run: &Run, request: &Request, answers: &[(Job, Answer, Costs)]) -> Result<(), Usage> {
+    let refused = |why: &str| Err(Usage(format!("--resume {}: {why}", dir.display())));
+    if let (Some(then), Some(now)) = (&run.plan.own, &request.own) {
+        let job = now.job(usize::MAX);
+        if run.plan.jobs().any(|then| (&then.workload, then.keys) != (&job.workload, job.keys)) {
+            return refused(&format!("that run is of another job than `{}` with {} keys", job.workload, job.keys));
+        }
+        if then.is_compared != now.asked.is_compared {
+            return refused("in that run outputs were compared, and now the job is not deterministic");
+        }
+    }
+    let cells = run.plan.cells.iter().filter(|cell| cell.row == SEQUENTIAL);
+    for (cell, (_, answer, _)) in cells.zip(answers) {
+        let then = run.measured(&cell.name).and_then(|measured| measured.verified.as_ref());
+        let then = then.and_then(|answer| answer.report.digest.as_ref());
+        if run.plan.is_compared() && then.is_some_and(|then| Some(then) != answer.report.digest.as_ref()) {
+            return refused("`sequential` gave something else in that run");
+        }
+    }
+    Ok(())
 }
 
 /// Says what the first run is for.

@@ -11,7 +11,15 @@ use crate::entrants::toolchain::Toolchain;
 use crate::run::machine::{Activity, Machine};
 
 /// Looks around. `toolchain` is what the programs were built with, if they were built here, from this tree.
-pub fn inspect(root: &Path, toolchain: Option<Toolchain>, hyperfine: String, before: Option<Activity>) -> Machine {
+///
+/// The programs are of the repository at `root`, and were built with the lockfile in `locked`.
+pub fn inspect(
+    root: &Path,
+    locked: &Path,
+    toolchain: Option<Toolchain>,
+    hyperfine: String,
+    before: Option<Activity>,
+) -> Machine {
     let Toolchain { rustc, wrapper, target, profile, flags } = toolchain.unwrap_or_default();
     let git = |arguments: &[&str]| first_line(Command::new("git").arg("-C").arg(root).args(arguments));
     let commit = git(&["rev-parse", "HEAD"]);
@@ -36,7 +44,7 @@ pub fn inspect(root: &Path, toolchain: Option<Toolchain>, hyperfine: String, bef
         rustflags: flags,
         dirty: commit.as_ref().map(|_| git(&changes).is_some()),
         commit,
-        lockfile_xxh3: fs::read(root.join("Cargo.lock")).ok().map(|lock| format!("{:032x}", xxh3_128(&lock))),
+        lockfile_xxh3: fs::read(locked.join("Cargo.lock")).ok().map(|lock| format!("{:032x}", xxh3_128(&lock))),
         hyperfine,
         python: None,
         another_compare: false,
@@ -186,7 +194,7 @@ mod tests {
     fn the_record_holds_neither_path_nor_host() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let toolchain = Toolchain { rustc: Some("rustc 1.95.0".into()), ..Toolchain::default() };
-        let machine = inspect(root, Some(toolchain), "hyperfine 1.20.0".into(), activity());
+        let machine = inspect(root, root, Some(toolchain), "hyperfine 1.20.0".into(), activity());
         let json = serde_json::to_string(&machine).unwrap();
         assert!(!json.contains(root.to_str().unwrap()), "{json}");
         let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();

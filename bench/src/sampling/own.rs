@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::entrants::contender::Contender;
+use crate::entrants::contender::{Contender, is_executable};
 use crate::entrants::own::{self, OwnJob};
 use crate::entrants::selection::{self, Selection};
 use crate::process::interrupt::{Interrupt, Interrupted};
@@ -159,9 +159,18 @@ pub fn prepare(
     let mut asked = asked;
     let hashes =
         if asked.is_compared { compared(sequential, &mut asked, &job, &alone, root, interrupt)? } else { Vec::new() };
-    let is_absolute = Path::new(&job.shown).is_absolute();
-    let place = if is_absolute { selection::shown(root, &job.source) } else { job.shown.clone() };
+    let place = place(&job, root);
     Ok(Prepared { place, unbuilt, job, asked, root: workspace, contenders: can, cannot, alone, hashes, advised })
+}
+
+/// Where its source is, as results may show it: they are published.
+fn place(job: &OwnJob, root: &Path) -> String {
+    if Path::new(&job.shown).is_relative() {
+        return job.shown.clone();
+    }
+    let below = job.source.strip_prefix(&job.dir).unwrap_or(&job.source);
+    let elsewhere = || Path::new(&job.name).join(below).display().to_string();
+    job.source.strip_prefix(root).map_or_else(|_| elsewhere(), |below| below.display().to_string())
 }
 
 /// The programs of a job.
@@ -220,7 +229,11 @@ fn found_in(dir: &Path, asked: &Asked, only: &[String], allocators: &[Allocator]
     let mut contenders = Vec::new();
     for allocator in selection::with_the_systems(allocators) {
         for name in selection::names_with(allocator, &names, allocators) {
-            contenders.push(contender(&dir.join(allocator.row_of(&name)), root, &name, allocator)?);
+            let path = dir.join(allocator.row_of(&name));
+            if !is_executable(&path) {
+                return Err(Usage(format!("--bin-dir: there is no {}", path.display())).into());
+            }
+            contenders.push(contender(&path, root, &name, allocator)?);
         }
     }
     Ok(Found { job: OwnJob::carried(&asked.path), contenders, unbuilt: Vec::new(), root: root.to_owned() })
@@ -302,8 +315,10 @@ fn why_not(contender: &Contender, job: &OwnJob, interrupt: &Interrupt) -> Result
     let output = process::run(contender.command(&["--can-run".to_owned()]), Some(AT_ONCE), interrupt);
     interrupt.check()?;
     let output = output.with_context(|| contender.name.clone())?;
-    if output.status.code() != Some(CANNOT) {
-        return Ok(None);
+    match output.status.code() {
+        Some(CANNOT) => {}
+        Some(WRONG) => return Err(Usage(format!("{}: this is no program of a job", contender.shown)).into()),
+        _ => return Ok(None),
     }
     let said = process::last_line(&output.stderr).unwrap_or_default();
     Ok(Some(told(&said, contender, job)))
@@ -312,7 +327,14 @@ fn why_not(contender: &Contender, job: &OwnJob, interrupt: &Interrupt) -> Result
 /// What a program says, without its name before it, and with the job's file as the user would type it.
 fn told(said: &str, contender: &Contender, job: &OwnJob) -> String {
     let said = said.strip_prefix(&contender.name).and_then(|said| said.strip_prefix(": ")).unwrap_or(said);
-    said.replace(&*job.source.to_string_lossy(), &job.shown)
+    let said = said.replace(&*job.source.to_string_lossy(), &job.shown);
+    // Of a program that was built elsewhere, the place is one there.
+    let is_elsewhere = |word: &str| word.starts_with('/') && word.contains("/src/");
+    let word = |word: &str| match word.rsplit_once("/src/") {
+        Some((_, below)) if is_elsewhere(word) => format!("src/{below}"),
+        _ => word.to_owned(),
+    };
+    said.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// Runs keys one after the other, in the program of `sequential`.

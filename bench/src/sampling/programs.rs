@@ -95,7 +95,7 @@ pub fn find(request: &Request, root: &Path, interrupt: &Interrupt) -> Result<Pro
     };
     let toolchain = match carried {
         Some(_) => None,
-        None => toolchain::used(own.map_or(root, |own| &own.root), interrupt)?
+        None => toolchain::used(own.map_or(root, |own| &own.root), own.map_or(root, |own| &own.job.dir), interrupt)?
             .inspect_err(|why| tell::warn(format_args!("what cargo builds with is not recorded: {why}")))
             .ok(),
     };
@@ -173,6 +173,11 @@ impl Request {
 }
 
 impl Programs {
+    /// The workspace whose lockfile they were built with.
+    pub fn locked<'a>(&'a self, root: &'a Path) -> &'a Path {
+        self.own.as_deref().map_or(root, |own| &own.root)
+    }
+
     /// The program of a cell.
     pub fn of(&self, cell: &Cell) -> Option<&Contender> {
         self.contenders.iter().find(|contender| contender.name == cell.row)

@@ -76,7 +76,7 @@ fn pictures_section(pictures: &[&Figure], dir: &str) -> String {
 /// A sweep of this run: its pictures, and where its tables are.
 fn below_section(sweep: &Run, pictures: &[&Figure]) -> String {
     let Some(name) = &sweep.plan.sweep else { return String::new() };
-    let about = Sweep::named(name).map(|sweep| sweep.about).unwrap_or_default();
+    let about = Sweep::named(name).map(|asked| asked.asks(sweep.plan.job())).unwrap_or_default();
     let dir = format!("{name}/");
     let pictures = pictures_section(pictures, &dir);
     let title = capitalised(name);

@@ -6,6 +6,7 @@ use std::iter;
 use std::path::{Path, PathBuf};
 
 use bench::entrants::lines;
+use bench::entrants::name::Name;
 use bench::text::splice::{self, Part};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
@@ -196,6 +197,12 @@ pub(crate) fn every_strategy_is_its_folder(root: &Path) {
         assert_eq!(binaries, [package.name.as_str()]);
         let laws = read(folder.join("tests/laws.rs"));
         assert!(laws.contains("harness::laws!("), "{} does not run the laws", package.name);
+        // By these, a program around a job of the reader's finds it.
+        let name = Name::new(&package.name).unwrap_or_else(|error| panic!("{}: {error}", package.name));
+        let its_type = format!("pub struct {}", name.camel());
+        assert!(read(folder.join("src/lib.rs")).contains(&its_type), "{}: no `{its_type}`", package.name);
+        let is_optional = package.features.get("command-line").is_some_and(|brought| brought == &["dep:harness"]);
+        assert!(is_optional, "{}: its library needs the harness; see impls/sequential/Cargo.toml", package.name);
     }
 }
 

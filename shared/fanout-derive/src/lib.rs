@@ -11,7 +11,8 @@ use quote::{format_ident, quote};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Fields, Generics, Item, Meta, Token, Visibility, parse_quote};
 
-/// Serde's `Serialize`, with all of its attributes but `remote` and `crate`.
+/// Serde's `Serialize`, with all of its attributes but `remote` and `crate`. Serde must know each type parameter: with
+/// `#[serde(bound)]`, derive serde's own.
 #[proc_macro_derive(Serialize, attributes(serde))]
 pub fn serialize(input: TokenStream) -> TokenStream {
     let write = |copy: &Copy| {
@@ -35,7 +36,8 @@ pub fn serialize(input: TokenStream) -> TokenStream {
     derive(input, write)
 }
 
-/// Serde's `Deserialize`, with all of its attributes but `remote` and `crate`.
+/// Serde's `Deserialize`, with all of its attributes but `remote` and `crate`. Serde must know each type parameter: with
+/// `#[serde(bound)]`, derive serde's own.
 #[proc_macro_derive(Deserialize, attributes(serde))]
 pub fn deserialize(input: TokenStream) -> TokenStream {
     let write = |copy: &Copy| {

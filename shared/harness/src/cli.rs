@@ -236,7 +236,7 @@ impl JobOptions {
     /// Which flags are out of range, in one line.
     pub fn job(&self) -> Result<Job, String> {
         let asked = self.asked()?;
-        self.total_size(&asked)?;
+        self.memory(&asked)?;
         Ok(asked.job)
     }
 
@@ -254,9 +254,9 @@ impl JobOptions {
         BUILT_IN.iter().find(|facts| facts.name == self.workload).unwrap_or(&BUILT_IN[0])
     }
 
-    fn total_size(&self, asked: &Asked) -> Result<u128, String> {
+    fn memory(&self, asked: &Asked) -> Result<u128, String> {
         asked.check(self.facts())?;
-        (self.facts().total_size)(asked)
+        (self.facts().memory)(asked)
     }
 
     /// Products that a key of `wait` adds before it sleeps, on average.
@@ -281,8 +281,8 @@ impl JobOptions {
     ///
     /// What they need and what there is, in one line; or what [`job`](JobOptions::job) says.
     pub fn fits(&self) -> Result<(), String> {
-        let total = self.total_size(&self.asked()?)?;
-        memory::check_total(total, self.sized_by()).map_err(|error| error.to_string())
+        let needed = self.memory(&self.asked()?)?;
+        memory::check_needed(needed, self.sized_by()).map_err(|error| error.to_string())
     }
 
     /// How many keys run at once: the flag, else the variable, else the CPUs that affinity and quota leave to this

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
+use std::panic::{self, AssertUnwindSafe};
 
 use fanout::declared::Declared;
-use kernel::Workload;
+use kernel::{KeyError, Workload};
 use workloads::Verifiable;
 
 /// What there is to see of a `W`. All bytes are little endian.
@@ -36,6 +37,12 @@ impl<W: Verifiable> Look<W> for BuiltIn {
     }
 }
 
+/// What of an output is compared. A panic in that is why there is nothing.
+pub(crate) fn compared<J: Declared>(output: &<J::Workload as Workload>::Output) -> Result<Vec<u8>, String> {
+    let bytes = panic::catch_unwind(AssertUnwindSafe(|| J::bytes(output)));
+    bytes.unwrap_or_else(|payload| Err(KeyError::from_panic(payload).to_string()))
+}
+
 /// At a job of one's own, `J`: its keys are their places.
 pub(crate) struct Own<J>(PhantomData<J>);
 
@@ -45,7 +52,7 @@ impl<J: Declared> Look<J::Workload> for Own<J> {
     }
 
     fn bytes<'a>(_: &J::Workload, output: &'a <J::Workload as Workload>::Output) -> Result<Cow<'a, [u8]>, String> {
-        J::bytes(output).map(Cow::Owned)
+        compared::<J>(output).map(Cow::Owned)
     }
 
     fn size(_: &J::Workload, _: usize) -> Option<u64> {

@@ -30,10 +30,10 @@ pub(crate) fn check<W: Verifiable>(workload: &W, processes: usize, flags: &'stat
     fits(workload, processes, flags, available())
 }
 
-/// Refuses outputs of so many bytes, if they are more than the memory that can be had.
-pub(crate) fn check_total(total: u128, flags: &'static str) -> Result<(), TooLarge> {
+/// Refuses outputs for which so many bytes are needed, if that is more than the memory that can be had.
+pub(crate) fn check_needed(needed: u128, flags: &'static str) -> Result<(), TooLarge> {
     let available = available();
-    if total > available { Err(TooLarge { flags, needed: total, copies: 0, available }) } else { Ok(()) }
+    if needed > available { Err(TooLarge { flags, needed, copies: 0, available }) } else { Ok(()) }
 }
 
 fn fits<W: Verifiable>(workload: &W, processes: usize, flags: &'static str, available: u128) -> Result<(), TooLarge> {

@@ -131,7 +131,9 @@ fn program<S: RunsAll + Runs<Faulty>, J: Declared>(
 /// The workload that the arguments ask for.
 fn made<J: Declared>(own: &OwnOptions) -> Result<J::Workload, Usage> {
     let arguments = own.arguments();
-    match panic::catch_unwind(AssertUnwindSafe(|| J::make(&arguments))) {
+    // How many keys it has is a part of it.
+    let make = || J::make(&arguments).inspect(|workload| _ = workload.keys());
+    match panic::catch_unwind(AssertUnwindSafe(make)) {
         Ok(Ok(workload)) => Ok(workload),
         Ok(Err(error)) => Err(Usage::told(&format!("{}: {error}", J::PLACE), 2)),
         Err(payload) => {

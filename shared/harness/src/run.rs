@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use kernel::{Context, Runs, StartError, Workload};
 use worker::job;
-use workloads::{Asked, BuiltIn, Fill, Own, RunsAll, Use, dispatch, served};
+use workloads::{Asked, BuiltIn, Facts, Fill, Own, RunsAll, Use, dispatch, served};
 
 use crate::checks::{Checks, Wanted};
 use crate::cli::{Format, Options, Usage, rng_name, skew_name};
@@ -63,6 +63,7 @@ pub(crate) fn of_built_in<S: RunsAll + Runs<Faulty>>(
     let report = report(name, &asked, options.job.workload(), workers);
     let user = Batches { options, workers, report, out };
     if !options.fault.is_empty() {
+        asked.check(&Facts::of::<Fill>()).map_err(|message| Usage::wrong(&message))?;
         let fill = Fill::asked(&asked).map_err(|message| Usage::wrong(&message))?;
         return user.faulty::<S>(fill, options.fault.clone());
     }

@@ -48,6 +48,16 @@ fn prints_the_librarys_digest() {
     });
 }
 
+/// What only another workload takes is refused beside a fault too.
+#[test]
+fn a_fault_does_not_hide_a_wrong_flag() {
+    alone("a_fault_does_not_hide_a_wrong_flag", || {
+        let refused = PROGRAM.run("--keys 2 --count 2 --fault 1:panic --values 5");
+        assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+        assert!(stderr(&refused).ends_with("--values needs --workload wait\n"), "{refused:?}");
+    });
+}
+
 /// `--dump` is the bytes that `--digest` hashes, and nothing else.
 #[test]
 fn dumps_what_it_digests() {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Debug;
 
-use fanout::{Portable, Runs, Workload};
+use fanout::{Outcome, Portable, Runs, Workload};
 
 use crate::{BUILT_IN, Job};
 
@@ -114,8 +114,8 @@ pub struct Facts {
     pub takes: &'static [Own],
     /// [`BuiltIn::SIZED_BY`].
     pub sized_by: &'static str,
-    /// The bytes of all outputs that are asked for; which flags are out of range, if some are.
-    pub total_size: fn(&Asked) -> Result<u128, String>,
+    /// The bytes of all outputs that are asked for, and of the slots that they come back in; which flags are out of range, if some are.
+    pub memory: fn(&Asked) -> Result<u128, String>,
 }
 
 impl Facts {
@@ -127,7 +127,10 @@ impl Facts {
             count: W::COUNT,
             takes: W::TAKES,
             sized_by: W::SIZED_BY,
-            total_size: |asked| W::asked(asked).map(|workload| workload.total_size()),
+            memory: |asked| {
+                let slot = size_of::<Outcome<W::Output>>() as u128;
+                W::asked(asked).map(|workload| workload.total_size() + slot * workload.keys() as u128)
+            },
         }
     }
 }

@@ -215,7 +215,7 @@ fn check_model(asked: &Advise, dir: &Path, root: &Path, interrupt: &Interrupt) -
 /// The machine of the run in `dir` and this one, if they are not of the same kind.
 fn other_machine(dir: &Path, root: &Path) -> Result<Option<[String; 2]>> {
     let kind = |machine: &Machine| (machine.cpu.clone(), machine.cpus_available, machine.cpu_quota);
-    let (there, here) = (Run::read(dir)?.machine, machine::inspect(root, None, String::new(), None));
+    let (there, here) = (Run::read(dir)?.machine, machine::inspect(root, root, None, String::new(), None));
     Ok((kind(&there) != kind(&here)).then(|| [there.line(), here.line()]))
 }
 

@@ -26,7 +26,7 @@ pub(crate) const BUDGET: f64 = 8.0 * 60.0;
 /// The sweeps of a full run of this job.
 fn sweeps(job: &Job) -> impl Iterator<Item = &'static Sweep> {
     let is_own = job.own.is_some();
-    SWEEPS.iter().filter(move |sweep| sweep.is_of_full && (sweep.is_for_own || !is_own))
+    SWEEPS.iter().filter(move |sweep| sweep.is_of_full && (sweep.of_own.is_some() || !is_own))
 }
 
 /// That each sweep can be made from this job.
@@ -57,7 +57,7 @@ pub(crate) fn measure_sweeps(dir: &Path, given: &Request, root: &Path, interrupt
     let mut worst = 0;
     for sweep in sweeps(job) {
         let below = dir.join(sweep.name);
-        tell::say(format_args!("sweep {}: {}", sweep.name, sweep.about));
+        tell::say(format_args!("sweep {}: {}", sweep.name, sweep.asks(Some(job))));
         let finished = if below.join(PLAN).is_file() {
             engine::resume(&below, given, root, interrupt)
         } else {

@@ -15,6 +15,7 @@ use bench::process::interrupt::{Interrupt, Interrupted};
 use bench::process::tell::{self, Usage};
 use bench::report;
 use bench::run::Run;
+use bench::run::allocator::Allocator;
 use bench::run::full::Full;
 use bench::run::plan::Ended;
 use bench::sampling::engine::{self, Finished};
@@ -120,11 +121,20 @@ fn own_command(root: &Path) -> String {
 fn measure(options: &Options, root: &Path) -> Result<u8> {
     let is_new = options.resume.is_none();
     let interrupt = listen()?;
+    let allocators = options.measuring.allocators(&[]);
+    if is_new && options.measuring.own.is_some() {
+        // What can be refused is refused before anything is built.
+        options.measuring.results(root)?;
+        if options.full {
+            only_system("--full", &allocators)?;
+        }
+    }
     let own = match &options.resume {
-        None => own::prepare(&options.measuring, &options.measuring.allocators(&[]), root, &interrupt)?,
+        None => own::prepare(&options.measuring, &options.measuring.only, &allocators, root, &interrupt)?,
         Some(dir) => {
             let plan = read(&folder("--resume", dir)?).map_err(|error| Usage(format!("--resume: {error}")))?.plan;
-            own::prepare_again(&options.measuring, &plan, root, &interrupt)?
+            let is_over = plan.ended == Some(Ended::Complete) && !plan.full;
+            if is_over { None } else { own::prepare_again(&options.measuring, &plan, root, &interrupt)? }
         }
     };
     let job = if is_new { Some(options.job(own.as_deref())?) } else { None };
@@ -197,7 +207,11 @@ fn request(options: &Measuring, is_new: bool, root: &Path) -> Result<Request> {
 
 /// Refuses other allocators than the system's where nothing would show them.
 fn of_system(what: &str, request: &Request) -> Result<(), Usage> {
-    if request.allocators.iter().all(|allocator| allocator.is_system()) {
+    only_system(what, &request.allocators)
+}
+
+fn only_system(what: &str, allocators: &[Allocator]) -> Result<(), Usage> {
+    if allocators.iter().all(|allocator| allocator.is_system()) {
         return Ok(());
     }
     Err(Usage(format!("{what} is measured with the system's allocator; `sweep allocators` compares it with others")))
@@ -224,7 +238,11 @@ fn swept_request(swept: &Swept, own: Option<Arc<Prepared>>, root: &Path) -> Resu
 fn measure_sweep(swept: &Swept, root: &Path) -> Result<u8> {
     let interrupt = listen()?;
     let allocators = swept.measuring.allocators(swept.sweep.allocators);
-    let own = own::prepare(&swept.measuring, &allocators, root, &interrupt)?;
+    if swept.measuring.own.is_some() {
+        swept.sweep.check_own().map_err(Usage)?;
+        swept.measuring.results(root)?;
+    }
+    let own = own::prepare(&swept.measuring, &swept.only(), &allocators, root, &interrupt)?;
     let request = swept_request(swept, own, root)?;
     engine::measure(&request, root, &interrupt)?.map_or(Ok(1), show)
 }

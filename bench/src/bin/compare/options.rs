@@ -83,7 +83,7 @@ pub(crate) struct Options {
     python: Option<String>,
 
     /// Measure every sweep but allocators too, each in a folder below the run's: forty minutes on two CPUs, with --python.
-    /// compare advise needs such a run.
+    /// compare advise needs such a run. Of a job of your own: the sweeps that can be made of it, scaling and interference.
     #[arg(long)]
     pub(crate) full: bool,
 
@@ -106,7 +106,8 @@ pub(crate) struct Measuring {
     #[arg(long, value_enum, value_delimiter = ',', value_name = "NAME,…")]
     allocator: Vec<Allocator>,
 
-    /// A tenth of the values and three rounds, unless --count, --rounds, --within or --budget say otherwise.
+    /// A tenth of the values and three rounds, unless --count, --rounds, --within or --budget say otherwise. Of a job of your own:
+    /// the first look that half a minute has room for, of one to three rounds.
     #[arg(long)]
     pub(crate) quick: bool,
 
@@ -119,7 +120,7 @@ pub(crate) struct Measuring {
     pub(crate) own: Option<PathBuf>,
 
     /// Build the job with these features of its crate.
-    #[arg(long, value_delimiter = ',', value_name = "NAME,…", requires = "own")]
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…", requires = "own", conflicts_with = "bin_dir")]
     pub(crate) features: Vec<String>,
 
     /// The job gives something else each time: outputs are not compared.

@@ -29,6 +29,7 @@ const FEW_ROUNDS: u32 = 3;
 /// Builds the job and runs its keys alone, if there is one, and says what comes of that.
 pub(crate) fn prepare(
     measuring: &Measuring,
+    only: &[String],
     allocators: &[Allocator],
     root: &Path,
     interrupt: &Interrupt,
@@ -41,7 +42,7 @@ pub(crate) fn prepare(
         is_compared: !measuring.not_deterministic,
     };
     let carried = carried(measuring)?;
-    prepared(asked, &measuring.only, allocators, carried.as_deref(), measuring.workers()?, root, interrupt).map(Some)
+    prepared(asked, only, allocators, carried.as_deref(), measuring.workers()?, root, interrupt).map(Some)
 }
 
 /// The same for a run that goes on, by what its plan says; `path` is where the job is now.

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::{fs, path};
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, TargetKind};
+use workloads::BUILT_IN;
 
 use crate::entrants::building;
+use crate::entrants::own::programs::PROGRAM;
 use crate::entrants::own::{OwnJob, OwnJobError};
 
 impl OwnJob {
@@ -21,7 +23,9 @@ impl OwnJob {
         let metadata = metadata(&absolute).map_err(|error| no_manifest(&shown, error))?;
         let package = package(&metadata, &absolute, &shown)?;
         let name = package.name.to_string();
-        if ["impls", "shared"].iter().any(|folder| root.join(folder).join(&name).join("Cargo.toml").is_file()) {
+        let is_built_in = BUILT_IN.iter().any(|facts| facts.name == name);
+        let is_there = |folder: &str| root.join(folder).join(&name).join("Cargo.toml").is_file();
+        if is_built_in || name.starts_with(PROGRAM) || is_there("impls") || is_there("shared") {
             return Err(OwnJobError::Taken { manifest: shown, name });
         }
         let fanout = fanout(package, root, &shown)?;

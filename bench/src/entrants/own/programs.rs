@@ -15,7 +15,10 @@ use crate::run::allocator::Allocator;
 /// Below the target folder, the workspaces of jobs.
 const JOBS: &str = "jobs";
 
-/// What the job is called in a program. Its own name may be a strategy's.
+/// What the name of each generated package begins with.
+pub(super) const PROGRAM: &str = "run-";
+
+/// What the job is called in a program: one line then fits all.
 const JOB: &str = "own_job";
 
 /// What all of a workspace was last written from. What cargo has added to the lockfile since stays until that changes.
@@ -30,7 +33,9 @@ pub(super) struct Programs {
 /// Writes the programs of all strategies below `target`, the target folder of the workspace at `root`. Of all, since the features of
 /// a dependency, and the versions that the lockfile keeps, would be others for another selection.
 pub(super) fn write(job: &OwnJob, root: &Path, target: &Path, features: &[String]) -> Result<Programs, OwnJobError> {
-    let hash = xxh3_64(job.dir.as_os_str().as_encoded_bytes());
+    // Other features make other programs, and a run that goes on needs its own.
+    let told_apart = [job.dir.as_os_str().as_encoded_bytes(), features.join(",").as_bytes()].join(&0);
+    let hash = xxh3_64(&told_apart);
     let programs = target.join(JOBS).join(format!("{}-{hash:016x}", job.name));
     let impls = root.join("impls");
     let names = strategies(&impls).map_err(OwnJobError::io(&impls))?;
@@ -66,7 +71,7 @@ pub(super) fn write(job: &OwnJob, root: &Path, target: &Path, features: &[String
 
 /// The package of a strategy's program.
 pub(super) fn package(strategy: &str) -> String {
-    format!("run-{strategy}")
+    format!("{PROGRAM}{strategy}")
 }
 
 fn toml(path: &Path) -> Result<Option<Table>, OwnJobError> {
@@ -175,8 +180,6 @@ mod tests {
         put(&path("job/Cargo.lock"), "[[package]]\nname = \"x\"\nversion = \"1.0.0\"\n").unwrap();
         write(&[]);
         assert!(fs::read_to_string(&lock).unwrap().contains("name = \"x\""));
-        fs::write(&lock, "# cargo's").unwrap();
-        write(&["fast".to_owned()]);
-        assert_ne!(fs::read_to_string(&lock).unwrap(), "# cargo's");
+        assert_ne!(write(&["fast".to_owned()]), write(&[]), "the programs of a run that may go on");
     }
 }

@@ -16,10 +16,14 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use super::options::OwnOptions;
 use super::stdout::{Stdout, counted};
 use crate::cli::Usage;
+use crate::look::compared;
 use crate::run::unless_closed;
 
 /// The most keys that are run: with more, nothing that is told of them would change.
 const MOST: usize = 1_000;
+
+/// The stack of the thread that runs keys: what the main thread has on Linux, where `sequential` runs them.
+const STACK: usize = 8 << 20;
 
 /// Between two looks at whether a signal has come.
 const LOOK: Duration = Duration::from_millis(20);
@@ -72,7 +76,8 @@ pub(crate) fn keys<J: Declared>(
     let mut interrupted = false;
     let printed = counted(|| {
         let of_thread = Arc::clone(&known);
-        let thread = thread::spawn(move || measure::<J>(&workload, limit, &of_thread));
+        let key_thread = thread::Builder::new().stack_size(STACK);
+        let thread = key_thread.spawn(move || measure::<J>(&workload, limit, &of_thread)).expect("a thread");
         while !thread.is_finished() && !interrupted {
             thread::park_timeout(LOOK);
             interrupted = stopped.load(Ordering::Relaxed);
@@ -103,7 +108,7 @@ fn measure<J: Declared>(workload: &J::Workload, limit: Duration, known: &Mutex<K
         let (elapsed, cpu_ns) = (wall.elapsed().as_nanos() as u64, cpu_ns() - cpu);
         let wall_ns = elapsed.saturating_sub(queued_ns().saturating_sub(queued));
         let bytes = match outcome {
-            Ok(output) => J::bytes(&output).map_err(|why| format!("its output cannot be compared: {why}")),
+            Ok(output) => compared::<J>(&output).map_err(|why| format!("its output cannot be compared: {why}")),
             Err(error) => Err(error.to_string()),
         };
         let Ok(mut known) = known.lock() else { return };
