@@ -98,7 +98,10 @@ fn a_new_job_is_whole_from_the_start() {
     let cargo = |name: &str, arguments: &str| {
         let mut command = Command::new(env!("CARGO"));
         command.args(arguments.split(' ')).current_dir(home.path().join("my jobs").join(name));
-        command.env("CARGO_TARGET_DIR", built_in("examples")).env("CARGO_PROFILE_DEV_DEBUG", "0");
+        command.env("CARGO_TARGET_DIR", built_in("examples")).env("CARGO_BUILD_BUILD_DIR", built_in("."));
+        // As scripts/test-examples.sh has it.
+        let debug = std::env::var("CARGO_PROFILE_DEV_DEBUG").unwrap_or_else(|_| "line-tables-only".to_owned());
+        command.env("CARGO_PROFILE_DEV_DEBUG", debug);
         command.stdin(Stdio::null()).output().unwrap()
     };
     for name in names {

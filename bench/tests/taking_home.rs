@@ -38,13 +38,14 @@ impl Home {
         fs::write(path, content).unwrap();
     }
 
-    /// Builds it, beside what the outer cargo builds, so that only the first run is slow. The folder of its programs.
+    /// Builds it, with what the outer cargo has compiled. The folder of its programs.
     fn build(&self) -> PathBuf {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("new-strategy");
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--offline"]).current_dir(self.dir.path()).env("CARGO_TARGET_DIR", &target);
-        // As the other builds there, so that they share their dependencies.
-        cargo.env("CARGO_PROFILE_DEV_DEBUG", "0");
+        // As the outer cargo, so that they share their dependencies.
+        let debug = std::env::var("CARGO_PROFILE_DEV_DEBUG").unwrap_or_else(|_| "line-tables-only".to_owned());
+        cargo.env("CARGO_PROFILE_DEV_DEBUG", debug).env("CARGO_BUILD_BUILD_DIR", target.parent().unwrap());
         let built = cargo.output().unwrap();
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
         target.join("debug")

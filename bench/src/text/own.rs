@@ -183,8 +183,13 @@ const TELLING: [&str; 5] = ["rayon-iter", "std-chunks", "spawn-per-key", "proces
 
 /// A run of each of some jobs: what a key is like, and what some strategies make of it. `pages` are where the runs' own pages are.
 pub fn side_by_side(runs: &[Run], pages: &[String]) -> String {
-    let fixed =
-        [("job", Align::Left), ("a key takes", Align::Right), ("asleep", Align::Right), ("returns", Align::Right)];
+    let fixed = [
+        ("job", Align::Left),
+        ("workers", Align::Right),
+        ("a key takes", Align::Right),
+        ("asleep", Align::Right),
+        ("returns", Align::Right),
+    ];
     let fixed = fixed.into_iter().chain([("fastest", Align::Left), ("× sequential", Align::Right)]);
     let columns: Vec<(&str, Align)> = fixed.chain(TELLING.map(|name| (name, Align::Right))).collect();
     let rows: Vec<Vec<String>> = runs.iter().zip(pages).map(|(run, page)| beside(run, page)).collect();
@@ -208,6 +213,7 @@ fn beside(run: &Run, page: &str) -> Vec<String> {
     let name = run.plan.job().map(|job| job.workload.clone()).unwrap_or_default();
     let known = [
         format!("[{name}]({page})"),
+        or_nothing(run.plan.job(), |job| job.workers.to_string()),
         of_key(|it| format!("{} to {}", short_time(it.least), short_time(it.most))),
         of_key(|it| number::whole_percent(it.asleep)),
         of_key(|it| number::round_bytes(it.bytes.round() as u64)),

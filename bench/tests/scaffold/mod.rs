@@ -35,7 +35,7 @@ pub(crate) fn sources(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     files
 }
 
-/// Where what a test builds is kept, beside what the outer cargo builds, so that only the first run is slow.
+/// Where what a test builds is kept, beside what the outer cargo builds.
 pub(crate) fn built_in(folder: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join(folder)
 }

@@ -48,15 +48,15 @@ impl Tree {
         sources(self.dir.path())
     }
 
-    /// Runs cargo here. What it builds is kept beside what the outer cargo builds, so that only the first run is slow.
+    /// Runs cargo here. Its programs have a folder of their own. What it compiles is where the outer cargo has what it compiles:
+    /// crates from elsewhere are there already.
     pub(crate) fn cargo(&self, arguments: &str) -> Output {
         let mut command = Command::new(env!("CARGO"));
         command
             .args(arguments.split(' '))
             .current_dir(self.dir.path())
             .env("CARGO_TARGET_DIR", built_in("new-strategy"))
-            // Nobody debugs it.
-            .env("CARGO_PROFILE_DEV_DEBUG", "0");
+            .env("CARGO_BUILD_BUILD_DIR", built_in("."));
         command.env_remove("FANOUT_WORKERS").env("RUSTDOCFLAGS", "-D warnings").stdin(Stdio::null()).output().unwrap()
     }
 }
