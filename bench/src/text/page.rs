@@ -96,6 +96,9 @@ const OF_THE_LIMIT: &str = " Of the limit says how
 much of what this machine can do a strategy reaches: a program that writes the same blocks on as many threads and computes
 nothing is the limit; `sequential` is held against the same program on one thread.";
 
+const MAKES_THE_JOB: &str = " Each process
+makes the job from its arguments first; a warm batch, below, does not.";
+
 const HOW_TO_READ_MEMORY: &str = " Memory is the largest sum of PSS over the
 process tree, with ≥ if the process was gone after a few looks. METHODOLOGY.md says how each is measured.
 
@@ -127,7 +130,7 @@ fn main_table(run: &Run, standings: &Standings) -> String {
     };
     let rows: Vec<Vec<String>> = standings.rows.iter().map(row).collect();
     let (columns, rows) = strategies::of_job(run, &columns, rows);
-    let of_limit = if run.plan.own.is_some() { "" } else { OF_THE_LIMIT };
+    let of_limit = if run.plan.own.is_some() { MAKES_THE_JOB } else { OF_THE_LIMIT };
     let limits = strategies::limits(standings);
     format!("{}\n{limits}{HOW_TO_READ}{of_limit}{HOW_TO_READ_MEMORY}", markdown(&columns, &rows))
 }

@@ -358,7 +358,9 @@ mod tests {
 
     #[track_caller]
     fn assert_broken<V>(law: fn(&V), version: &V) {
-        assert!(catch_unwind(AssertUnwindSafe(|| law(version))).is_err());
+        // How many keys run at once is seen only if they are begun in time, which a busy machine may delay.
+        const TRIES: u32 = 20;
+        assert!((0..TRIES).any(|_| catch_unwind(AssertUnwindSafe(|| law(version))).is_err()));
     }
 
     fn one_by_one(keys: usize, _: usize, f: F) -> Vec<u64> {
