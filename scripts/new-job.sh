@@ -3,4 +3,5 @@
 set -eu
 export FANOUT_CALLED_FROM="$PWD"
 cd "$(dirname "$0")/.."
-exec cargo run --locked --bin new-job -- "$@"
+# In release, as compare is built: what they share is compiled once.
+exec cargo run --quiet --release --locked --bin new-job -- "$@"

@@ -147,7 +147,7 @@ pub fn advise(model: &Model, case: &Case, needs: Needs, pictures: &Pictures) -> 
 pub(crate) fn order<'a>(model: &Model, predictions: &'a [Prediction]) -> Option<(Vec<&'a Prediction>, usize)> {
     let fastest = predictions.first()?;
     let (mut order, slower): (Vec<&Prediction>, Vec<&Prediction>) =
-        predictions.iter().partition(|prediction| prediction.overlaps(fastest));
+        predictions.iter().partition(|prediction| prediction.is_as_fast_as(fastest));
     let equals = order.len();
     order.sort_by_key(|prediction| weight(model, &prediction.strategy));
     order.extend(slower);
@@ -261,7 +261,7 @@ fn equal(model: &Model, predictions: &[Prediction], pick: &Prediction, equals: u
     let Some(fastest) = predictions.first() else { return String::new() };
     let others: Vec<&str> = predictions
         .iter()
-        .filter(|prediction| prediction.overlaps(fastest) && prediction.strategy != pick.strategy)
+        .filter(|prediction| prediction.is_as_fast_as(fastest) && prediction.strategy != pick.strategy)
         .map(|prediction| prediction.strategy.as_str())
         .collect();
     let (crates, lines) = weight(model, &pick.strategy);

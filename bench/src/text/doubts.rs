@@ -10,8 +10,12 @@ use crate::text::number;
 /// All of it, what matters most first.
 pub fn of(run: &Run) -> Vec<String> {
     let control = Control::of(run).and_then(objection);
-    control.into_iter().chain(others(run)).collect()
+    let not_compared = (!run.plan.is_compared()).then(|| NOT_COMPARED.to_owned());
+    control.into_iter().chain(not_compared).chain(others(run)).collect()
 }
+
+const NOT_COMPARED: &str = "outputs were not compared, since the job gives something else each time; docs/your-own-job.md says how to \
+     compare what does not differ";
 
 /// What `sequential` against itself says against the run.
 fn objection(control: Control) -> Option<String> {

@@ -24,6 +24,7 @@ use bench::sampling::programs::Request;
 use bench::sampling::{condition, neighbour};
 use bench::text::splice::{self, Part, SpliceError};
 use bench::text::{difference as difference_text, doubts, index, page};
+use clap::error::ErrorKind;
 
 use crate::options::{Command, Measuring, Options, Splice, Swept};
 
@@ -46,7 +47,8 @@ fn main() -> ExitCode {
         Ok(options) => options,
         Err(error) if !error.use_stderr() => error.exit(),
         Err(error) => {
-            tell::say(harness::one_line(&error));
+            let hint = if is_of_job(&error) { HINT_FOR_A_JOB } else { "" };
+            tell::say(format_args!("{}{hint}", harness::one_line(&error)));
             return ExitCode::from(2);
         }
     };
@@ -58,6 +60,15 @@ fn main() -> ExitCode {
             ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
         }
     }
+}
+
+/// What was probably meant, where an argument is one too many beside `--job`.
+const HINT_FOR_A_JOB: &str = "; what the job is made from stands after `--`, and a path with spaces in quotes";
+
+fn is_of_job(error: &clap::Error) -> bool {
+    let has_job = env::args_os().any(|argument| argument.to_string_lossy().starts_with("--job"));
+    let is_one_too_many = [ErrorKind::UnknownArgument, ErrorKind::InvalidSubcommand].contains(&error.kind());
+    has_job && is_one_too_many
 }
 
 fn run(options: &Options) -> Result<u8> {
