@@ -15,7 +15,7 @@ pub fn of(run: &Run) -> Vec<String> {
 }
 
 const NOT_COMPARED: &str = "outputs were not compared, since the job gives something else each time; docs/your-own-job.md says how to \
-     compare what does not differ";
+     compare the rest";
 
 /// What `sequential` against itself says against the run.
 fn objection(control: Control) -> Option<String> {
