@@ -95,7 +95,7 @@ impl Prepared {
         let root = self.root.as_path();
         let hashes = hashes(contender, flags, root, interrupt);
         interrupt.check()?;
-        Ok(hashes.ok().and_then(Result::ok).and_then(|hashes| differing(&self.hashes, &hashes)))
+        Ok(hashes.ok().and_then(Result::ok).and_then(|hashes| harness::differing(&self.hashes, &hashes)))
     }
 
     /// As the plan has it.
@@ -268,7 +268,7 @@ fn compared(
         })
     };
     let (first, second) = (hashes()?, hashes()?);
-    if let Some(differing) = differing(&first, &second) {
+    if let Some(differing) = harness::differing(&first, &second) {
         asked.is_compared = false;
         tell::warn(format_args!(
             "{}: the job is not deterministic: of two runs of `sequential`, {differing}; outputs are not compared \
@@ -292,21 +292,6 @@ fn hashes(
     match ask(contender, &flags, None, None, interrupt)? {
         Ok(_) => Ok(Ok(fs::read_to_string(file.path())?.lines().map(str::to_owned).collect())),
         Err(trouble) => Ok(Err(trouble)),
-    }
-}
-
-/// The first keys in which two runs differ, if some do.
-fn differing(one: &[String], other: &[String]) -> Option<String> {
-    const FIRST: usize = 5;
-    let keys = one.iter().zip(other).enumerate().filter(|(_, (one, other))| one != other).map(|(key, _)| key);
-    let keys: Vec<String> = keys.map(|key| key.to_string()).collect();
-    let more = keys.len().saturating_sub(FIRST);
-    let first = keys[..keys.len() - more].join(", ");
-    match (keys.len(), more) {
-        (0, _) => None,
-        (1, _) => Some(format!("key {first} differs")),
-        (_, 0) => Some(format!("keys {first} differ")),
-        _ => Some(format!("keys {first} and {more} more differ")),
     }
 }
 

@@ -13,7 +13,6 @@ use crate::report::FailedKey;
 use crate::run::{complain, unless_closed};
 
 /// What is to be found out.
-#[derive(Default)]
 pub(crate) struct Wanted {
     /// The digest of all keys and outputs.
     pub(crate) digest: bool,
@@ -21,12 +20,14 @@ pub(crate) struct Wanted {
     pub(crate) expect: Option<String>,
     /// All keys and outputs on standard output.
     pub(crate) dump: bool,
+    /// Which outputs differ between batches. It takes another hash of each.
+    pub(crate) by_key: bool,
     /// Where a line of 16 hexadecimal digits goes for each key: the hash of its output.
     pub(crate) key_digests: Option<PathBuf>,
 }
 
 impl Wanted {
-    fn hashes(&self) -> bool {
+    fn digests(&self) -> bool {
         self.digest || self.expect.is_some() || self.key_digests.is_some()
     }
 }
@@ -39,10 +40,10 @@ pub(crate) struct Checks {
     pub(crate) output_bytes: u64,
     /// The first batch's.
     pub(crate) digest: Option<String>,
-    /// The hash of each output of the first batch, if there are hashes; none of a key that failed.
+    /// The hash of each output of the first batch, if it is wanted by key; none of a key that failed.
     hashes: Vec<Option<u64>>,
-    /// Batches that gave another digest than the first: its number, its digest, and the keys that differ.
-    disagreeing: Vec<(usize, String, Vec<usize>)>,
+    /// Batches that gave another digest than the first: its number, its digest, and the keys that differ, if that is known.
+    disagreeing: Vec<(usize, String, Option<String>)>,
     batches: usize,
     /// Whether the dump, or the hashes of keys, could be written.
     pub(crate) written: io::Result<()>,
@@ -72,8 +73,8 @@ impl Checks {
         self.batches += 1;
         self.output_bytes = 0;
         let keys = workload.keys();
-        let mut digest = self.wanted.hashes().then(Digest::new);
-        let mut hashes = vec![None; if digest.is_some() { keys } else { 0 }];
+        let mut digest = self.wanted.digests().then(Digest::new);
+        let mut hashes = vec![None; if self.wanted.by_key { keys } else { 0 }];
         let mut dump = self.wanted.dump.then(|| BufWriter::with_capacity(1 << 16, out));
         if outcomes.len() != keys {
             let reason = format!("the strategy gave {} outcomes for {keys} keys", outcomes.len());
@@ -107,7 +108,9 @@ impl Checks {
             let key = L::key(workload, index);
             if let Some(digest) = &mut digest {
                 digest.add(key, &bytes);
-                hashes[index] = Some(hash(&bytes));
+                if let Some(of_key) = hashes.get_mut(index) {
+                    *of_key = Some(hash(&bytes));
+                }
             }
             if let Some(writer) = &mut dump
                 && let Err(error) = writer.write_all(&key).and_then(|()| writer.write_all(&bytes))
@@ -131,9 +134,7 @@ impl Checks {
                 self.write_hashes();
             }
             (Some(first), Some(digest)) if *first != digest => {
-                let differ = |(key, (one, other)): (usize, (&Option<u64>, &Option<u64>))| (one != other).then_some(key);
-                let keys = self.hashes.iter().zip(&hashes).enumerate().filter_map(differ).collect();
-                self.disagreeing.push((self.batches, digest, keys));
+                self.disagreeing.push((self.batches, digest, differing(&self.hashes, &hashes)));
             }
             (Some(_), _) => {}
         }
@@ -167,8 +168,8 @@ impl Checks {
         }
         let first = self.digest.as_deref().unwrap_or_default();
         for (batch, digest, keys) in &self.disagreeing {
-            let keys = listed(keys);
-            complain(name, format_args!("batch {batch} has digest {digest}, the first has {first}: {keys}"));
+            let keys = keys.as_ref().map(|keys| format!(": {keys}")).unwrap_or_default();
+            complain(name, format_args!("batch {batch} has digest {digest}, the first has {first}{keys}"));
         }
         let expected = self.wanted.expect.as_deref().unwrap_or(first);
         if expected != first {
@@ -190,15 +191,17 @@ fn hash(bytes: &[u8]) -> u64 {
     hash.finish()
 }
 
-/// The first of the keys that gave something else.
-fn listed(keys: &[usize]) -> String {
+/// The first keys in which two runs differ, in words, if some do. Each run has something of every key.
+pub fn differing<T: PartialEq>(one: &[T], other: &[T]) -> Option<String> {
     const FIRST: usize = 5;
-    let first: Vec<String> = keys.iter().take(FIRST).map(ToString::to_string).collect();
-    let first = first.join(", ");
-    match keys.len() {
-        0 => "other keys failed".to_owned(),
-        1 => format!("key {first} differs"),
-        some if some <= FIRST => format!("keys {first} differ"),
-        many => format!("keys {first} and {} more differ", many - FIRST),
+    let keys = one.iter().zip(other).enumerate().filter(|(_, (one, other))| one != other).map(|(key, _)| key);
+    let keys: Vec<String> = keys.map(|key| key.to_string()).collect();
+    let more = keys.len().saturating_sub(FIRST);
+    let first = keys[..keys.len() - more].join(", ");
+    match (keys.len(), more) {
+        (0, _) => None,
+        (1, _) => Some(format!("key {first} differs")),
+        (_, 0) => Some(format!("keys {first} differ")),
+        _ => Some(format!("keys {first} and {more} more differ")),
     }
 }

@@ -202,7 +202,7 @@ impl Options {
 
     /// What is to be found out about the batches.
     pub(crate) fn wanted(&self) -> Wanted {
-        Wanted { digest: self.digest, expect: self.expect.clone(), dump: self.dump, key_digests: None }
+        Wanted { digest: self.digest, expect: self.expect.clone(), dump: self.dump, by_key: false, key_digests: None }
     }
 
     pub(crate) fn check(&self, processes: bool) -> Result<(), Usage> {

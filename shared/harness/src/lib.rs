@@ -25,6 +25,7 @@ mod run;
 pub mod soak;
 
 pub use allocator::ALLOCATOR;
+pub use checks::differing;
 pub use cli::{JobOptions, SKEWS, one_line, rng_name, skew_name, skew_named};
 pub use fault::{Fault, FaultKind, Faulty};
 pub use memory::available as available_memory;

@@ -83,7 +83,7 @@ impl OwnOptions {
 
     /// What is to be found out about the batches.
     pub(crate) fn wanted(&self, options: &Options) -> Wanted {
-        Wanted { key_digests: self.key_digests.clone(), ..options.wanted() }
+        Wanted { by_key: true, key_digests: self.key_digests.clone(), ..options.wanted() }
     }
 }
 
