@@ -21,8 +21,9 @@ use crate::numbers::stats::{Interval, median};
 use crate::process::interrupt::{Interrupt, Interrupted};
 use crate::process::tell;
 use crate::run::answer::Reference;
-use crate::run::folder::{FileError, write_whole};
+use crate::run::folder::{FileError, write_json};
 use crate::run::job::Job;
+use crate::run::json_if_any;
 use crate::run::plan::SEQUENTIAL;
 use crate::sampling::ask::{ask, with};
 use crate::sampling::condition;
@@ -136,10 +137,7 @@ impl Check {
     ///
     /// If the file cannot be written.
     pub fn write(&self, dir: &Path) -> Result<(), FileError> {
-        let path = dir.join(CHECK);
-        let mut json = serde_json::to_vec_pretty(self).map_err(FileError::json(&path))?;
-        json.push(b'\n');
-        write_whole(&path, &json)
+        write_json(&dir.join(CHECK), self)
     }
 
     /// Reads it again, if the run has one.
@@ -148,12 +146,7 @@ impl Check {
     ///
     /// If it is not what it should be.
     pub fn read(dir: &Path) -> Result<Option<Check>, FileError> {
-        let path = dir.join(CHECK);
-        match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(FileError::json(&path)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(FileError::io(&path)(error)),
-        }
+        json_if_any(&dir.join(CHECK))
     }
 
     /// A line for each strategy at each case, and what they come to.

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use crate::advice::model::{FORMAT, Model};
 use crate::advice::observed::{NEEDED, NoModel};
 use crate::advice::traits::Traits;
-use crate::run::folder::{self, FileError, PLAN, write_whole};
+use crate::run::folder::{self, FileError, PLAN, write_json};
 use crate::run::full::Full;
 
 pub mod agreement;
@@ -59,9 +59,7 @@ pub enum AdviceError {
 /// If the run cannot be read, has no sweeps, or the model cannot be written.
 pub fn store(dir: &Path) -> Result<Model, AdviceError> {
     let model = fit(dir)?;
-    let mut json = serde_json::to_vec_pretty(&model).map_err(FileError::json(&dir.join(MODEL)))?;
-    json.push(b'\n');
-    write_whole(&dir.join(MODEL), &json)?;
+    write_json(&dir.join(MODEL), &model)?;
     Ok(model)
 }
 

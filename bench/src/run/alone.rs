@@ -5,8 +5,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::run::answer::seconds;
-use crate::run::folder::FileError;
-use crate::run::{json_if_any, write_json};
+use crate::run::folder::{FileError, write_json};
+use crate::run::json_if_any;
 
 /// The file, in the folder of its run.
 pub const ALONE: &str = "alone.json";

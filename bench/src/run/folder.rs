@@ -156,12 +156,12 @@ impl Folder {
 
     /// Writes the plan, again when the run has ended.
     pub fn write_plan(&self, plan: &Plan) -> Result<(), FileError> {
-        self.write_json(PLAN, plan)
+        write_json(&self.dir.join(PLAN), plan)
     }
 
     /// Writes the machine, again when the run has ended.
     pub fn write_machine(&self, machine: &Machine) -> Result<(), FileError> {
-        self.write_json(MACHINE, machine)
+        write_json(&self.dir.join(MACHINE), machine)
     }
 
     /// Appends a sample. Where there is no room for all of it, there is none of it afterwards.
@@ -182,13 +182,13 @@ impl Folder {
     pub fn export(&self) -> PathBuf {
         self.dir.join(format!("{EXPORT}{}.json", std::process::id()))
     }
+}
 
-    fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), FileError> {
-        let path = self.dir.join(name);
-        let mut json = serde_json::to_vec_pretty(value).map_err(FileError::json(&path))?;
-        json.push(b'\n');
-        write_whole(&path, &json)
-    }
+/// Writes a file as JSON for people too, whole or not at all.
+pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), FileError> {
+    let mut json = serde_json::to_vec_pretty(value).map_err(FileError::json(path))?;
+    json.push(b'\n');
+    write_whole(path, &json)
 }
 
 /// Writes a file so that it is either there with all of `bytes` or as it was before.

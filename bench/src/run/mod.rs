@@ -20,7 +20,6 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use self::advised::Advised;
@@ -201,19 +200,12 @@ fn json<T: DeserializeOwned>(path: &Path) -> Result<T, FileError> {
 }
 
 /// Reads a file that not every run has.
-fn json_if_any<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, FileError> {
+pub(crate) fn json_if_any<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, FileError> {
     match json(path) {
         Ok(value) => Ok(Some(value)),
         Err(FileError::Io { why, .. }) if why.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// Writes such a file.
-fn write_json(path: &Path, value: &impl Serialize) -> Result<(), FileError> {
-    let mut json = serde_json::to_vec_pretty(value).map_err(FileError::json(path))?;
-    json.push(b'\n');
-    folder::write_whole(path, &json)
 }
 
 #[cfg(test)]

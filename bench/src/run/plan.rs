@@ -1,5 +1,7 @@
 //! What a run is going to measure.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::run::allocator::Allocator;
@@ -208,6 +210,21 @@ impl Plan {
     /// Whether memory is seen while outputs are compared, and no round is discarded: of sweeps, and of a first look.
     pub fn is_brief(&self) -> bool {
         self.brief || self.sweep.is_some()
+    }
+
+    /// The strategies and the notebook's programs of it, each once: one is a row for each generator and each allocator.
+    pub fn names(&self) -> Vec<String> {
+        let rows = self.rows.iter().filter(|row| row.rng.is_none() || row.kind == Kind::Notebook);
+        let rows = rows.filter(|row| matches!(row.kind, Kind::Strategy | Kind::Notebook));
+        let names: BTreeSet<&str> = rows.map(|row| row.name.split('.').next().unwrap_or(&row.name)).collect();
+        names.into_iter().map(str::to_owned).collect()
+    }
+
+    /// The allocators that its strategies have. `sequential` is in every plan with the system's.
+    pub fn allocators(&self) -> Vec<Allocator> {
+        let strategies = self.rows.iter().filter(|row| row.kind == Kind::Strategy && row.name != SEQUENTIAL);
+        let found: BTreeSet<Allocator> = strategies.map(|row| row.allocator).collect();
+        if found.is_empty() { vec![Allocator::System] } else { found.into_iter().collect() }
     }
 
     /// Whether outputs are compared.

@@ -16,12 +16,11 @@ use crate::numbers::stopping::{self, LEAST_ROUNDS};
 use crate::process::interrupt::{Interrupt, Interrupted};
 use crate::process::tell::Usage;
 use crate::process::{self, RunError, Running, tell};
-use crate::run::allocator::Allocator;
 use crate::run::answer::{Answer, Reference, Unusable, seconds};
 use crate::run::folder::Folder;
 use crate::run::footprint::{Footprint, Peak};
 use crate::run::job::Job;
-use crate::run::machine::{Activity, Others, Python};
+use crate::run::machine::{Activity, Machine, Others, Python};
 use crate::run::plan::{Cell, Ended, FORMAT, Kind, Plan, SEQUENTIAL};
 use crate::run::sample::{Cold, Failure, Line, Round, Stage};
 use crate::run::sweep::{End, Sweep};
@@ -145,13 +144,7 @@ pub fn measure(request: &Request, root: &Path, interrupt: &Interrupt) -> Result<
         own.alone.write(folder.path())?;
         own.advised.iter().try_for_each(|advised| advised.write(folder.path()))?;
     }
-    let machine = machine::inspect(
-        root,
-        programs.locked(root),
-        programs.toolchain.clone(),
-        programs.hyperfine.version.clone(),
-        before,
-    );
+    let machine = inspected(root, &programs, before);
     let made: Vec<&Path> = is_new.then_some(request.results.as_path()).into_iter().collect();
     let run = Run::new(plan, machine);
     Session::new(run, folder, &programs, answers, interrupt, alone).whole(&programs, Some(&made))
@@ -172,22 +165,12 @@ pub fn resume(dir: &Path, request: &Request, root: &Path, interrupt: &Interrupt)
     }
     let alone = Alone::announce();
     let jobs: Vec<Job> = run.plan.jobs().cloned().collect();
-    let (sweep, allocators) = (run.plan.sweep.clone(), allocators(&run.plan));
-    let wanted = run.plan.rows.iter().filter(|row| row.rng.is_none() || row.kind == Kind::Notebook);
-    let wanted = wanted.filter(|row| matches!(row.kind, Kind::Strategy | Kind::Notebook));
-    // A program of the notebook is one row for each generator, and a strategy one for each allocator.
-    let only: BTreeSet<&str> = wanted.map(|row| row.name.split('.').next().unwrap_or(&row.name)).collect();
-    let only = only.into_iter().map(str::to_owned).collect();
+    let (sweep, allocators) = (run.plan.sweep.clone(), run.plan.allocators());
+    let only = run.plan.names();
     let python = run.plan.has_notebook().then(|| request.python.clone().unwrap_or_else(|| "python3".to_owned()));
     let request = Request { only, allocators, sweep, python, jobs: jobs.clone(), ..request.clone() };
     let programs = programs::find(&request, root, interrupt)?;
-    let machine = machine::inspect(
-        root,
-        programs.locked(root),
-        programs.toolchain.clone(),
-        programs.hyperfine.version.clone(),
-        before,
-    );
+    let machine = inspected(root, &programs, before);
     if let Some((what, then, now)) = difference::of_machines(&run.machine, &machine).first() {
         let told = format!("--resume {}: the {what} of that run is {then}, and now it is {now}", dir.display());
         return Err(Usage(told).into());
@@ -206,6 +189,12 @@ pub fn resume(dir: &Path, request: &Request, root: &Path, interrupt: &Interrupt)
     run.plan.ended = None;
     let folder = Folder::open(dir).map_err(|error| Usage(format!("--resume: {error}")))?;
     Session::new(run, folder, &programs, answers, interrupt, alone).whole(&programs, None)
+}
+
+/// The machine, with what the programs were built with.
+fn inspected(root: &Path, programs: &Programs, before: Option<Activity>) -> Machine {
+    let Programs { toolchain, hyperfine, .. } = programs;
+    machine::inspect(root, programs.locked(root), toolchain.clone(), hyperfine.version.clone(), before)
 }
 
 /// That a run that goes on is still of the same job, by what its `sequential` gave.
@@ -252,13 +241,6 @@ fn references(sequential: &Contender, jobs: &[Job], interrupt: &Interrupt) -> Re
         references.push((job.clone(), answer, costs));
     }
     Ok(references)
-}
-
-/// The allocators that the strategies of a plan have. `sequential` is in every plan with the system's.
-fn allocators(plan: &Plan) -> Vec<Allocator> {
-    let strategies = plan.rows.iter().filter(|row| row.kind == Kind::Strategy && row.name != SEQUENTIAL);
-    let found: BTreeSet<Allocator> = strategies.map(|row| row.allocator).collect();
-    if found.is_empty() { vec![Allocator::System] } else { found.into_iter().collect() }
 }
 
 fn plan(request: &Request, programs: &Programs, stamp: String) -> Plan {

@@ -10,7 +10,7 @@ use super::ScaffoldError;
 use crate::process::tell;
 
 /// The folder that the user is in. The scripts leave it for the repository, so that cargo works there as always.
-const CALLED_FROM: &str = "FANOUT_CALLED_FROM";
+pub const CALLED_FROM: &str = "FANOUT_CALLED_FROM";
 
 /// Reads the options, and makes what they ask for.
 pub fn run<O: Parser>(make: impl FnOnce(&O) -> Result<(), ScaffoldError>) -> ExitCode {

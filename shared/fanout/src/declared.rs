@@ -3,8 +3,7 @@
 use std::error::Error;
 
 use serde::Serialize;
-pub use worker::Served;
-use worker::{Portable, job};
+pub use worker::{Served, job as served};
 
 use crate::Workload;
 
@@ -35,11 +34,6 @@ pub trait Declared: 'static {
 
     /// Its entry in the list of what a worker process serves, if it may run in one.
     fn served() -> Option<Served>;
-}
-
-/// The entry of `W`.
-pub fn served<W: Portable>() -> Served {
-    job::<W>()
 }
 
 /// Postcard's bytes.

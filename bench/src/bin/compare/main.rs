@@ -22,6 +22,7 @@ use bench::sampling::engine::{self, Finished};
 use bench::sampling::own::Prepared;
 use bench::sampling::programs::Request;
 use bench::sampling::{condition, neighbour};
+use bench::scaffold::door::CALLED_FROM;
 use bench::text::splice::{self, Part, SpliceError};
 use bench::text::{difference as difference_text, doubts, index, page};
 use clap::error::ErrorKind;
@@ -38,9 +39,6 @@ mod preview;
 
 /// What a shell reports for a process that SIGINT has ended.
 const INTERRUPTED: u8 = 130;
-
-/// The folder that the user is in. `scripts/compare.sh` leaves it for the repository, so that cargo works there as always.
-const CALLED_FROM: &str = "FANOUT_CALLED_FROM";
 
 fn main() -> ExitCode {
     let options = match Options::read() {
@@ -133,12 +131,12 @@ fn measure(options: &Options, root: &Path) -> Result<u8> {
     let is_new = options.resume.is_none();
     let interrupt = listen()?;
     let allocators = options.measuring.allocators(&[]);
+    // What can be refused is refused before anything is built.
+    if options.full {
+        of_system("--full", &allocators)?;
+    }
     if is_new && options.measuring.own.is_some() {
-        // What can be refused is refused before anything is built.
         options.measuring.results(root)?;
-        if options.full {
-            only_system("--full", &allocators)?;
-        }
     }
     let own = match &options.resume {
         None => own::prepare(&options.measuring, &options.measuring.only, &allocators, root, &interrupt)?,
@@ -166,7 +164,6 @@ fn measure(options: &Options, root: &Path) -> Result<u8> {
         ..request(&options.measuring, is_new, root)?
     };
     if options.full {
-        of_system("--full", &request)?;
         request.jobs.iter().try_for_each(full::check)?;
     }
     let (dir, status) = match &options.resume {
@@ -217,11 +214,7 @@ fn request(options: &Measuring, is_new: bool, root: &Path) -> Result<Request> {
 }
 
 /// Refuses other allocators than the system's where nothing would show them.
-fn of_system(what: &str, request: &Request) -> Result<(), Usage> {
-    only_system(what, &request.allocators)
-}
-
-fn only_system(what: &str, allocators: &[Allocator]) -> Result<(), Usage> {
+fn of_system(what: &str, allocators: &[Allocator]) -> Result<(), Usage> {
     if allocators.iter().all(|allocator| allocator.is_system()) {
         return Ok(());
     }
@@ -240,7 +233,7 @@ fn swept_request(swept: &Swept, own: Option<Arc<Prepared>>, root: &Path) -> Resu
         ..request(&swept.measuring, true, root)?
     };
     if !swept.sweep.timed.is_cold() {
-        of_system(&format!("sweep {}", swept.sweep.name), &request)?;
+        of_system(&format!("sweep {}", swept.sweep.name), &request.allocators)?;
     }
     Ok(request)
 }

@@ -1,6 +1,5 @@
 //! A job of the reader's, up to what is measured of it.
 
-use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -68,13 +67,8 @@ pub(crate) fn prepare_again(
         features: own.features.clone(),
         is_compared: own.is_compared,
     };
-    let rows =
-        plan.rows.iter().map(|row| Allocator::of_row(&row.name).0.split('.').next().unwrap_or_default().to_owned());
-    let only: Vec<String> = rows.collect::<BTreeSet<_>>().into_iter().collect();
-    let allocators: Vec<Allocator> =
-        plan.rows.iter().map(|row| row.allocator).collect::<BTreeSet<_>>().into_iter().collect();
     let carried = carried(measuring)?;
-    prepared(asked, &only, &allocators, carried.as_deref(), job.workers, root, interrupt).map(Some)
+    prepared(asked, &plan.names(), &plan.allocators(), carried.as_deref(), job.workers, root, interrupt).map(Some)
 }
 
 /// Where the programs are, if they are not to be built.
