@@ -5,9 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use levenberg_marquardt::{LeastSquaresProblem, LevenbergMarquardt};
-use nalgebra::{DMatrix, DVector, Dyn, Owned};
 use rayon::prelude::*;
+use statistics::least_squares::{Residuals, minimize};
 
 use crate::advice::case::Demand;
 use crate::advice::model::{Band, FORMAT, Model, Ranges, Strategy};
@@ -134,9 +133,9 @@ struct Fitted<'a> {
     schedule: Schedule,
     cells: Vec<&'a Observed>,
     /// Where the parameters began.
-    initial: DVector<f64>,
+    initial: Vec<f64>,
     /// Logarithms.
-    parameters: DVector<f64>,
+    parameters: Vec<f64>,
 }
 
 impl<'a> Fitted<'a> {
@@ -172,14 +171,14 @@ impl<'a> Fitted<'a> {
         initial.extend(setting.overslept.is_none().then_some(OVERSLEPT.0.ln()));
         let sizes = SIZES.iter().take_while(|size| **size <= 2.0 * largest);
         initial.extend(sizes.map(|size| (OUTPUT.0 + OUTPUT.1 * size).ln()));
-        let initial = DVector::from_vec(initial);
         let parameters = initial.clone();
         Fitted { setting: setting.clone(), schedule, cells: cells.to_vec(), initial, parameters }
     }
 
     /// With the parameters that fit best.
-    fn refined(self, tolerance: f64) -> Fitted<'a> {
-        LevenbergMarquardt::new().with_patience(50).with_tol(tolerance).minimize(self).0
+    fn refined(mut self, tolerance: f64) -> Fitted<'a> {
+        minimize(&mut self, 50, tolerance);
+        self
     }
 
     /// Where those of the outputs begin.
@@ -193,7 +192,7 @@ impl<'a> Fitted<'a> {
 
     fn strategy(&self) -> Strategy {
         let value = |index: usize| self.parameters[index].exp();
-        let outputs = &self.parameters.as_slice()[self.first_output()..];
+        let outputs = &self.parameters[self.first_output()..];
         Strategy {
             schedule: self.schedule,
             start: value(0),
@@ -222,10 +221,10 @@ impl<'a> Fitted<'a> {
 
     /// How far each parameter was moved from where it began, by how strongly it is held there.
     fn pulls(&self) -> Vec<f64> {
-        let moved = &self.parameters - &self.initial;
-        let pulled = PULLS.iter().zip(moved.iter()).map(|(weight, moved)| weight * moved);
+        let moved: Vec<f64> = self.parameters.iter().zip(&self.initial).map(|(here, initial)| here - initial).collect();
+        let pulled = PULLS.iter().zip(&moved).map(|(weight, moved)| weight * moved);
         let overslept = self.setting.overslept.is_none().then(|| OVERSLEPT.1 * moved[PULLS.len()]);
-        let outputs = moved.as_slice()[self.first_output()..].to_vec();
+        let outputs = &moved[self.first_output()..];
         let first = outputs.first().map(|moved| PULL_OF_OUTPUTS * moved).into_iter().collect::<Vec<_>>();
         let beside: Vec<f64> = outputs.windows(2).map(|pair| PULL_OF_OUTPUTS * (pair[1] - pair[0])).collect();
         pulled.chain(overslept).chain(first).chain(beside).collect()
@@ -296,29 +295,25 @@ fn quantile(mut values: Vec<f64>) -> f64 {
     values.get(rank.max(1) - 1).or(values.last()).copied().unwrap_or(f64::INFINITY)
 }
 
-impl LeastSquaresProblem<f64, Dyn, Dyn> for Fitted<'_> {
-    type ParameterStorage = Owned<f64, Dyn>;
-    type ResidualStorage = Owned<f64, Dyn>;
-    type JacobianStorage = Owned<f64, Dyn, Dyn>;
+impl Residuals for Fitted<'_> {
+    fn parameters(&self) -> &[f64] {
+        &self.parameters
+    }
 
-    fn set_params(&mut self, parameters: &DVector<f64>) {
+    fn set_parameters(&mut self, parameters: &[f64]) {
         // Beyond e^12 of where it began no cost means anything.
-        self.parameters =
-            parameters.zip_map(&self.initial, |value, initial| value.clamp(initial - 12.0, initial + 12.0));
+        let within = |(value, initial): (&f64, &f64)| value.clamp(initial - 12.0, initial + 12.0);
+        self.parameters = parameters.iter().zip(&self.initial).map(within).collect();
     }
 
-    fn params(&self) -> DVector<f64> {
-        self.parameters.clone()
-    }
-
-    fn residuals(&self) -> Option<DVector<f64>> {
+    fn residuals(&self) -> Option<Vec<f64>> {
         let strategy = self.strategy();
         let off = self.cells.iter().map(|cell| self.off(&strategy, cell));
         let all: Vec<f64> = off.chain(self.pulls()).collect();
-        all.iter().all(|residual| residual.is_finite()).then(|| DVector::from_vec(all))
+        all.iter().all(|residual| residual.is_finite()).then_some(all)
     }
 
-    fn jacobian(&self) -> Option<DMatrix<f64>> {
+    fn derivatives(&self) -> Option<Vec<Vec<f64>>> {
         let here = self.residuals()?;
         let columns = (0..self.parameters.len()).map(|index| {
             let mut moved = self.clone();
@@ -330,10 +325,10 @@ impl LeastSquaresProblem<f64, Dyn, Dyn> for Fitted<'_> {
                 .iter()
                 .zip(here.iter())
                 .map(|(cell, here)| if self.depends_on(cell, index) { moved.off(&strategy, cell) } else { *here });
-            let all: Vec<f64> = off.chain(moved.pulls()).collect();
-            Some((DVector::from_vec(all) - &here) / STEP)
+            let all = off.chain(moved.pulls());
+            all.zip(&here).map(|(there, here)| (there - here) / STEP).collect()
         });
-        Some(DMatrix::from_columns(&columns.collect::<Option<Vec<_>>>()?))
+        Some(columns.collect())
     }
 }
 
@@ -436,12 +431,16 @@ mod tests {
         let observations = Observations::of(&synthetic::full(&synthetic::truth(), 0.02, 1)).unwrap();
         let cells: Vec<&Observed> = observations.cells.iter().filter(|cell| cell.strategy == "counter").collect();
         let fitted = Fitted::new(&cells, &Setting { cpus: 2.0, overslept: Some(6e-5) }, Schedule::Greedy);
-        let (here, jacobian) = (fitted.residuals().unwrap(), fitted.jacobian().unwrap());
-        for index in 0..fitted.parameters.len() {
+        let (here, derivatives) = (fitted.residuals().unwrap(), fitted.derivatives().unwrap());
+        assert_eq!(derivatives.len(), fitted.parameters.len());
+        for (index, column) in derivatives.iter().enumerate() {
             let mut moved = fitted.clone();
             moved.parameters[index] += STEP;
-            let column = (moved.residuals().unwrap() - &here) / STEP;
-            assert!((jacobian.column(index) - column).amax() < 1e-9, "{index}");
+            let there = moved.residuals().unwrap();
+            assert_eq!((column.len(), there.len()), (here.len(), here.len()));
+            for ((derivative, there), here) in column.iter().zip(&there).zip(&here) {
+                assert!((derivative - (there - here) / STEP).abs() < 1e-9, "{index}");
+            }
         }
     }
 

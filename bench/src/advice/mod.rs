@@ -26,8 +26,10 @@ pub mod fit;
 pub mod model;
 pub mod observed;
 pub mod own;
-pub mod schedule;
 pub mod traits;
+
+// Where it is optimised.
+pub use statistics::schedule;
 
 #[cfg(test)]
 mod synthetic;

@@ -25,7 +25,7 @@ const LICENCES: [&str; 9] = [
 ];
 
 /// Which of the workspace's crates each may use, by folder: dependencies run one way.
-const LAYERS: [(&str, &[&str]); 8] = [
+const LAYERS: [(&str, &[&str]); 9] = [
     ("shared/kernel", &[]),
     // Its tests have real outputs.
     ("shared/worker", &["kernel", "workloads"]),
@@ -34,9 +34,10 @@ const LAYERS: [(&str, &[&str]); 8] = [
     ("shared/workloads", &["fanout", "worker"]),
     ("shared/harness", &["kernel", "worker", "fanout", "workloads"]),
     ("impls", &["kernel", "worker", "harness"]),
+    ("bench/statistics", &[]),
     // A strategy is measured as a process. Only the kernel's own speed is measured from inside; of the harness it takes how
     // flags are read and output is written.
-    ("bench", &["kernel", "workloads", "harness"]),
+    ("bench", &["kernel", "workloads", "harness", "statistics"]),
 ];
 
 /// Bounds a strategy's `src/lib.rs`, in lines of code: it is read in one sitting, and copied. A strategy that must be

@@ -5,15 +5,15 @@
 //! bootstrap (Efron and Tibshirani, *An Introduction to the Bootstrap*, 1993, chapter 13) that resamples **rounds**: both
 //! rows take the same rounds, so what slowed a whole round down is in both medians and leaves their ratio alone.
 //!
-//! `tests/statistics.rs` simulates runs whose true ratio is known, and counts how often the interval holds it.
+//! `bench/tests/statistics.rs` simulates runs whose true ratio is known, and counts how often the interval holds it.
 
 use std::collections::BTreeMap;
 
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
 
-use crate::numbers::digits;
-use crate::numbers::random::below;
+use crate::digits;
+use crate::random::below;
 
 /// Resamples per figure. Each end of a 95 % interval is then set by 250 of them; ten times as many change an end in its
 /// third digit only.

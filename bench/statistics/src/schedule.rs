@@ -27,28 +27,28 @@ pub const SCHEDULES: [Schedule; 5] =
 
 /// A key, or some neighbours that are taken together.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Key {
+pub struct Key {
     /// Seconds on a CPU that nobody else uses.
-    pub(crate) cpu: f64,
+    pub cpu: f64,
     /// Seconds asleep after that.
-    pub(crate) asleep: f64,
+    pub asleep: f64,
     /// How many keys these are.
-    pub(crate) of: u64,
+    pub of: u64,
 }
 
 /// What computes.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Cpus {
+pub struct Cpus {
     /// How many.
-    pub(crate) count: f64,
+    pub count: f64,
     /// By how much a second CPU slows the first one down, and a third one the first two: threads of one core, memory that is
     /// shared.
-    pub(crate) slowdown: f64,
+    pub slowdown: f64,
 }
 
 impl Cpus {
     /// How fast each of so many threads is that have a CPU, beside one that is alone.
-    pub(crate) fn speed(&self, busy: f64) -> f64 {
+    pub fn speed(&self, busy: f64) -> f64 {
         1.0 / (1.0 + self.slowdown * (busy - 1.0).max(0.0))
     }
 
@@ -66,7 +66,7 @@ const TURN: f64 = 3e-3;
 const MOST_TURNS: f64 = 20_000.0;
 
 /// Seconds from the first key to the last, of equal keys.
-pub(crate) fn of_equal(schedule: Schedule, keys: u64, key: Key, workers: usize, cpus: Cpus) -> f64 {
+pub fn of_equal(schedule: Schedule, keys: u64, key: Key, workers: usize, cpus: Cpus) -> f64 {
     if key.asleep > 0.0 {
         // Many equal keys repeat themselves: what the last ones add to a batch, each thousand more adds again.
         let some = (64 * workers as u64).max(512);
@@ -96,7 +96,7 @@ pub(crate) fn of_equal(schedule: Schedule, keys: u64, key: Key, workers: usize, 
 }
 
 /// The same of keys in their order.
-pub(crate) fn of_keys(schedule: Schedule, keys: &[Key], workers: usize, cpus: Cpus) -> f64 {
+pub fn of_keys(schedule: Schedule, keys: &[Key], workers: usize, cpus: Cpus) -> f64 {
     let count: u64 = keys.iter().map(|key| key.of).sum();
     let workers = (workers as u64).min(count).max(1);
     match schedule {
