@@ -24,9 +24,9 @@ cargo fmt --all --check
 rustfmt --edition 2024 --check shared/workloads/src/*.rs # a macro names them, where cargo fmt does not look
 cargo clippy --locked --workspace --all-targets -- -D warnings
 # Apart: the browser test's driver gives serde a feature by which an Rc may cross to a process.
-all=(--locked --workspace --exclude worker)
+all=(--locked --workspace --exclude fanout)
 cargo test "${all[@]}"
-cargo test --locked --package worker
+cargo test --locked --package fanout
 if [ "$(id -u)" = 0 ]; then
     cargo test "${all[@]}" --quiet --no-run --message-format=json-render-diagnostics | scripts/as-nobody.sh
 fi

@@ -17,7 +17,8 @@ use criterion::measurement::WallTime;
 use criterion::{
     AxisScale, BenchmarkGroup, BenchmarkId, Criterion, PlotConfiguration, Throughput, criterion_group, criterion_main,
 };
-use kernel::{Workload, with_huge_pages};
+use fanout_pool::with_huge_pages;
+use kernel::Workload;
 use rustix::mm::{Advice, madvise};
 use workloads::generator::InstructionSet;
 use workloads::{Fill, Job, Parameters, Rng, Sum};

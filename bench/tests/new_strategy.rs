@@ -82,7 +82,8 @@ fn a_new_strategy_is_whole_from_the_start() {
         rules::every_strategy_can_be_taken_home,
         rules::scripts_are_thin_doors,
         rules::the_rooms_of_bench_look_one_way,
-        rules::the_files_of_the_worker_look_one_way,
+        rules::the_files_of_the_pool_look_one_way,
+        rules::the_pool_is_ready_to_be_published,
         rules::no_test_is_skipped_and_every_exception_says_why,
     ] {
         rule(tree.dir.path());

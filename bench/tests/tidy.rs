@@ -32,7 +32,8 @@ tests! {
     every_strategy_can_be_taken_home,
     scripts_are_thin_doors,
     the_rooms_of_bench_look_one_way,
-    the_files_of_the_worker_look_one_way,
+    the_files_of_the_pool_look_one_way,
+    the_pool_is_ready_to_be_published,
     no_test_is_skipped_and_every_exception_says_why,
 }
 

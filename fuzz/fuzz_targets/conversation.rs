@@ -1,10 +1,11 @@
 //! A worker that says these bytes and then no more: its parent neither panics nor hangs, and allocates no more than the
-//! workload allows.
+//! task allows.
 
 #![no_main]
 
+use fanout_pool::Raw;
+use fanout_pool::listening::{Blocks, Texts, listens};
 use libfuzzer_sys::fuzz_target;
-use worker::listening::{Blocks, Texts, listens};
 
 fuzz_target!(|said: &[u8]| {
     // As much as a channel holds while nobody reads.
@@ -15,7 +16,7 @@ fuzz_target!(|said: &[u8]| {
         }
     }
     for heard in listens(said, Blocks) {
-        if let Ok(Ok(block)) = heard {
+        if let Ok(Ok(Raw(block))) = heard {
             assert!(block.len() <= 100);
         }
     }

@@ -10,8 +10,8 @@ use std::{hint, thread};
 use bench::process::tell;
 use bench::run::plan::LIMIT;
 use clap::Parser;
+use fanout_pool::with_huge_pages;
 use harness::{JobOptions, Report};
-use kernel::with_huge_pages;
 use workloads::Job;
 
 /// Writes each byte of the job's outputs once: the machine's limit for the workload `fill`.

@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::process::Command;
 use std::time::Duration;
 
-use kernel::with_huge_pages;
+use fanout_pool::with_huge_pages;
 
 use crate::process::interrupt::Interrupt;
 use crate::process::{self, RunError};

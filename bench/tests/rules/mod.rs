@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::iter;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use bench::entrants::lines;
 use bench::entrants::name::Name;
@@ -27,17 +28,17 @@ const LICENCES: [&str; 9] = [
 /// Which of the workspace's crates each may use, by folder: dependencies run one way.
 const LAYERS: [(&str, &[&str]); 9] = [
     ("shared/kernel", &[]),
-    // Its tests have real outputs.
-    ("shared/worker", &["kernel", "workloads"]),
+    // It is a library of its own, and knows nothing of jobs and strategies.
+    ("shared/fanout-pool", &["fanout-pool"]),
     ("shared/fanout-derive", &[]),
-    ("shared/fanout", &["kernel", "worker", "fanout-derive"]),
-    ("shared/workloads", &["fanout", "worker"]),
-    ("shared/harness", &["kernel", "worker", "fanout", "workloads"]),
-    ("impls", &["kernel", "worker", "harness"]),
+    ("shared/fanout", &["kernel", "fanout-pool", "fanout-derive"]),
+    ("shared/workloads", &["fanout"]),
+    ("shared/harness", &["kernel", "fanout", "fanout-pool", "workloads"]),
+    ("impls", &["kernel", "fanout", "harness"]),
     ("bench/statistics", &[]),
     // A strategy is measured as a process. Only the kernel's own speed is measured from inside; of the harness it takes how
     // flags are read and output is written.
-    ("bench", &["kernel", "workloads", "harness", "statistics"]),
+    ("bench", &["kernel", "fanout-pool", "workloads", "harness", "statistics"]),
 ];
 
 /// Bounds a strategy's `src/lib.rs`, in lines of code: it is read in one sitting, and copied. A strategy that must be
@@ -136,11 +137,18 @@ pub(crate) fn every_crate_takes_the_workspaces_versions_and_lints(root: &Path) {
         let is_strategy = folder(package).starts_with(root.join("impls"));
         let manifest: toml::Table = read(&package.manifest_path).parse().unwrap();
         assert_eq!(manifest["lints"]["workspace"].as_bool(), Some(true), "{}", package.name);
-        for key in ["version", "edition", "rust-version", "license"] {
+        // What is published has a version of its own, and says from which compiler on it can be built.
+        let is_published = package.publish.is_none();
+        let keys = ["edition", "license", "version", "rust-version", "publish"];
+        for key in &keys[..if is_published { 2 } else { 5 }] {
             assert_eq!(manifest["package"][key]["workspace"].as_bool(), Some(true), "{}: {key}", package.name);
         }
         assert!(package.description.is_some(), "{} has no description", package.name);
         for dependency in &package.dependencies {
+            // Its own tests may ask for another feature of it.
+            if dependency.name == package.name.as_str() {
+                continue;
+            }
             if is_strategy && dependency.path.is_none() && !shared_dependencies.contains(&dependency.name) {
                 continue;
             }
@@ -301,14 +309,14 @@ pub(crate) fn the_rooms_of_bench_look_one_way(root: &Path) {
     }
 }
 
-/// No file of shared/worker/src needs another that needs it, by however many steps; a file's tests may.
-pub(crate) fn the_files_of_the_worker_look_one_way(root: &Path) {
+/// No file of shared/fanout-pool/src needs another that needs it, by however many steps; a file's tests may.
+pub(crate) fn the_files_of_the_pool_look_one_way(root: &Path) {
     let needs = |source: &PathBuf| {
         let text = read(source);
         let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default().to_owned();
         (source.file_stem().expect("a source's name").to_string_lossy().into_owned(), code)
     };
-    let sources = files(&root.join("shared/worker/src"), &[".rs"]);
+    let sources = files(&root.join("shared/fanout-pool/src"), &[".rs"]);
     let mut left: Vec<_> = sources.iter().map(needs).filter(|(name, _)| name != "lib").collect();
     assert!(!left.is_empty());
     // What needs none of those that are left is no part of a circle.
@@ -322,6 +330,29 @@ pub(crate) fn the_files_of_the_worker_look_one_way(root: &Path) {
     }
     let circle: Vec<_> = left.into_iter().map(|(name, _)| name).collect();
     assert!(circle.is_empty(), "files that need each other are among {circle:?}");
+}
+
+/// Bounds what a user of the pool compiles beside it, in crates.
+const POOLS_DEPENDENCIES: usize = 15;
+
+pub(crate) fn the_pool_is_ready_to_be_published(root: &Path) {
+    let metadata = metadata(root);
+    let pool = metadata.workspace_packages().into_iter().find(|package| package.name == "fanout-pool").unwrap();
+    let place = folder(pool);
+    for file in ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"] {
+        assert!(!read(place.join(file)).is_empty(), "{file}");
+    }
+    assert!(!pool.categories.is_empty() && !pool.keywords.is_empty() && pool.rust_version.is_some());
+    // As cargo resolves them for this machine, without what its tests alone need.
+    let tree = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--package", "fanout-pool", "--edges", "normal", "--prefix", "none", "--no-dedupe"])
+        .current_dir(root)
+        .output()
+        .unwrap();
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let tree = String::from_utf8(tree.stdout).unwrap();
+    let crates: BTreeSet<_> = tree.lines().filter(|line| !line.starts_with("fanout-pool ")).collect();
+    assert!((10..=POOLS_DEPENDENCIES).contains(&crates.len()), "{crates:?}");
 }
 
 pub(crate) fn scripts_are_thin_doors(root: &Path) {

@@ -9,7 +9,7 @@ pub(crate) fn badly_named() -> Vec<(String, String)> {
     let too_long = "m".repeat(LONGEST + 1);
     [
         ("kernel", "`kernel` is a crate of fanout's own"),
-        ("worker", "`worker` is a crate of fanout's own"),
+        ("workloads", "`workloads` is a crate of fanout's own"),
         ("harness", "`harness` is a crate of fanout's own"),
         ("bench", "`bench` is a crate of fanout's own"),
         ("", "`` KEBAB"),

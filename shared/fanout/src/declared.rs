@@ -2,10 +2,9 @@
 
 use std::error::Error;
 
-use serde::Serialize;
-pub use worker::{Served, job as served};
-
 use crate::Workload;
+pub use crate::keys::{Served, job as served};
+use serde::Serialize;
 
 /// A workload, or why there is none.
 pub type Made<W> = Result<W, Box<dyn Error + Send + Sync>>;

@@ -31,19 +31,23 @@
 //!
 //! Serde's derives are here too, so that the crate needs no `serde` of its own. One that has it may use that.
 
+pub mod crossing;
 #[doc(hidden)]
 pub mod declared;
+mod keys;
+mod portable;
 
 /// The page's snippets, as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/your-own-job.md")]
 pub struct YourOwnJob;
 
-pub use kernel::{
-    Context, Exit, HUGE_PAGE, Join, KeyError, Outcome, Runs, Stage, StartError, Strategy, WorkerCommand, Workload,
-    with_huge_pages,
+pub use fanout_pool::{
+    Broken, HUGE_PAGE, Incoming as Body, Outgoing as Answer, PIECE, ReceiveError, is_worker, with_huge_pages,
 };
-pub use worker::{Answer, Body, Broken, Codec, PIECE, Portable, Postcard, Raw, ReceiveError};
+pub use kernel::{Context, Exit, Join, KeyError, Outcome, Runs, Stage, StartError, Strategy, WorkerCommand, Workload};
+pub use keys::{Expand, Expanded, Key, KeyPool, Served, job, key_error, pool, serve};
+pub use portable::{Codec, Portable, Postcard, Raw};
 
 #[doc(no_inline)]
 pub use fanout_derive::{Deserialize, Serialize};

@@ -139,7 +139,7 @@ pub fn agrees_with_a_plain_loop<S: Subject>(binary: &Binary) {
 pub fn agrees_where_keys_compute_and_sleep<S: Subject>(binary: &Binary) {
     let wait = |bytes| Wait::new(job(20, 100, Skew::Zipf), 1_000, bytes).unwrap();
     let mut strategy = binary.start::<S>(WORKERS);
-    for bytes in [8, 80, worker::PIECE as u64 + 8] {
+    for bytes in [8, 80, fanout::PIECE as u64 + 8] {
         agrees(&mut strategy, wait(bytes));
     }
     let flags = "--workload wait --keys 20 --count 100 --skew zipf --values 1000 --output-bytes 80";

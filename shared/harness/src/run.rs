@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
+use fanout::job;
 use kernel::{Context, Runs, StartError, Workload};
-use worker::job;
 use workloads::{Asked, BuiltIn, Facts, Fill, Own, RunsAll, Use, dispatch, served};
 
 use crate::checks::{Checks, Wanted};
@@ -29,11 +29,11 @@ pub fn main<S: RunsAll + Runs<Faulty>>(name: &str) -> ExitCode {
 }
 
 /// Serves keys, in a process that is a worker: of all that is built in, and of one more.
-pub(crate) fn serve(one_more: Option<worker::Served>) {
+pub(crate) fn serve(one_more: Option<fanout::Served>) {
     let mut served = served();
     served.push(job::<Faulty>());
     served.extend(one_more);
-    worker::serve(&served);
+    fanout::serve(&served);
 }
 
 /// How the process ends; what is to be said about that is said.

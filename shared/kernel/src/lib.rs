@@ -43,13 +43,11 @@
 //! # Ok::<(), kernel::KeyError>(())
 //! ```
 
-mod block;
 mod contract;
 mod digest;
 mod ordered;
 mod outcome;
 
-pub use block::{HUGE_PAGE, with_huge_pages};
 pub use contract::{Context, Join, Runs, StartError, Strategy, WorkerCommand, Workload};
 pub use digest::Digest;
 pub use ordered::{from_workers, in_key_order};

@@ -12,8 +12,8 @@ macro_rules! workloads {
         pub const BUILT_IN: &[Facts] = &[$(Facts::of::<$workload>()),*];
 
         /// What a process serves that is a worker of a strategy's program.
-        pub fn served() -> Vec<worker::Served> {
-            vec![$(worker::job::<$workload>()),*]
+        pub fn served() -> Vec<fanout::Served> {
+            vec![$(fanout::job::<$workload>()),*]
         }
 
         /// A strategy that runs all of them.

@@ -78,14 +78,15 @@ pub fn p02_workers_killed_while_they_compute_at_random_moments_lose_no_key<S: Su
 /// No key had them.
 pub fn p02_workers_killed_while_idle_lose_no_key<S: Subject>(binary: &Binary) {
     clean_after(&binary.context(WORKERS), |strategy: &mut S| {
+        let workers = live_children(process::id()).len();
         for _ in 0..ROUNDS {
             let idle = live_children(process::id());
-            assert!(idle.len() <= WORKERS);
+            assert_eq!(idle.len(), workers);
             killed(&idle);
             agrees(strategy, Fill(job(10, 100, Skew::Uniform)));
-            let replaced = live_children(process::id());
-            assert_eq!(replaced.len(), idle.len());
-            assert!(idle.iter().all(|worker| !replaced.contains(worker)));
+            let others = |now: &Vec<u32>| now.len() == idle.len() && idle.iter().all(|worker| !now.contains(worker));
+            let replaced = within(SOON, || Some(live_children(process::id())).filter(others));
+            assert!(replaced.is_some(), "{idle:?} became {:?}", live_children(process::id()));
         }
     });
 }

@@ -157,7 +157,7 @@ pub fn p15_a_program_that_forgot_to_serve_is_told_so<S: Subject>(binary: &Binary
     let start = Instant::now();
     for reason in refusals::<S>(&binary.context(WORKERS).with_worker_command(forgets), 2) {
         assert!(reason.contains("a worker process may not start workers"), "{reason}");
-        assert!(reason.contains("worker::serve"), "{reason}");
+        assert!(reason.contains("fanout_pool::worker()"), "{reason}");
     }
     assert!(start.elapsed() < 2 * SOON, "{:?}", start.elapsed());
 }
@@ -189,7 +189,7 @@ pub fn p16_there_are_never_more_processes_than_keys<S: Subject>(binary: &Binary)
     });
 }
 
-/// One encoded copy here while it is sent, and none when it was; one decoded copy in each worker.
+/// The encoded bytes are in a file in memory, of which nobody has a copy; each worker has one of the decoded value.
 pub fn p24_a_large_workload_is_held_once<S: Subject>(binary: &Binary) {
     let copies = |copies: f64| (copies * BALLAST as f64 / 1024.0) as u64;
     clean_after(&binary.context(2), |strategy: &mut S| {
@@ -200,13 +200,13 @@ pub fn p24_a_large_workload_is_held_once<S: Subject>(binary: &Binary) {
         let outcomes = strategy.run(&faulty);
         let most = memory(process::id(), "VmHWM") - held;
         right_but(&faulty, outcomes, &[]);
-        assert!(most > copies(0.9), "{most} kB: there was no encoded copy, so this measures nothing");
-        assert!(most < copies(1.6), "{most} kB above what is held, for {} kB encoded", copies(1.0));
+        assert!(most < copies(0.6), "{most} kB above what is held, for {} kB encoded", copies(1.0));
         let kept = memory(process::id(), "VmRSS").saturating_sub(held);
         assert!(kept < copies(0.3), "{kept} kB are kept of {} kB encoded", copies(1.0));
         for worker in live_children(process::id()) {
             let kept = within(SOON, || Some(memory(worker, "VmRSS")).filter(|&kept| kept < copies(1.3)));
             assert!(kept.is_some(), "an idle worker has {} kB", memory(worker, "VmRSS"));
+            assert!(kept > Some(copies(0.9)), "{kept:?} kB: a worker has no copy, so this measures nothing");
         }
     });
 }

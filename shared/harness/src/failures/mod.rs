@@ -126,13 +126,13 @@ const NOBODY: [u32; 0] = [];
 /// Runs the scenario on a strategy. After it the next batch is right; after `Drop` nothing is left that was not there
 /// before `start`.
 fn clean_after<S: Subject>(context: &Context, scenario: impl FnOnce(&mut S)) {
-    let before = dropped_after(context, Duration::ZERO, scenario);
+    let before = dropped_after(context, scenario);
     assert_eq!(settled(&before, Holdings::now), before, "left behind a second after Drop");
 }
 
 /// The same where workers leave children, which become this process's when they end.
 fn clean_after_orphans<S: Subject>(context: &Context, scenario: impl FnOnce(&mut S)) {
-    let before = dropped_after(context, SOON, scenario);
+    let before = dropped_after(context, scenario);
     let adopted_and_now = || {
         while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
         Holdings::now()
@@ -140,16 +140,16 @@ fn clean_after_orphans<S: Subject>(context: &Context, scenario: impl FnOnce(&mut
     assert_eq!(settled(&before, adopted_and_now), before, "left behind a second after Drop");
 }
 
-/// Runs the scenario on a strategy, and a batch after it that is right. What was there before `start`. `patience` is how
-/// long children may take to end that are no workers.
-fn dropped_after<S: Subject>(context: &Context, patience: Duration, scenario: impl FnOnce(&mut S)) -> Holdings {
+/// Runs the scenario on a strategy, and a batch after it that is right. Soon there are as many workers as there were, whether or
+/// not one had to be replaced. What was there before `start`.
+fn dropped_after<S: Subject>(context: &Context, scenario: impl FnOnce(&mut S)) -> Holdings {
     let before = Holdings::after(|| right_after_all(&mut S::start(context).unwrap()));
     let mut strategy = S::start(context).unwrap();
     let workers = live_children(process::id()).len();
     scenario(&mut strategy);
     right_after_all(&mut strategy);
     let as_many = || (live_children(process::id()).len() == workers).then_some(());
-    assert!(within(patience, as_many).is_some(), "a worker was lost, or one too many is there");
+    assert!(within(SOON, as_many).is_some(), "a worker was lost, or one too many is there");
     return before;
 
     fn right_after_all<S: Subject>(strategy: &mut S) {

@@ -74,13 +74,13 @@ fn lies_in_vain<S: Subject>(context: &Context, script: &str, told: &[&str]) {
     assert_eq!(gone, before.children(), "{script}");
 }
 
-/// Takes the workload as a worker does: a request's head, and as many bytes as its last number says.
-const LOAD: &str = "n=$(head -c 24 | od -An -tu8 -j16); head -c $n >/dev/null; ";
+/// Takes the workload as a worker does: a request's head, and as many bytes as its third number says.
+const LOAD: &str = "n=$(head -c 56 | od -An -tu8 -j16 -N8); head -c $n >/dev/null; ";
 
-/// Takes the request for a key.
-const TAKE: &str = "head -c 24 >/dev/null; ";
+/// Takes the request for a key, which has eight bytes behind its head.
+const TAKE: &str = "head -c 64 >/dev/null; ";
 
-// The kinds of replies: shared/worker/src/protocol.rs.
+// The kinds of replies: shared/fanout-pool/src/protocol.rs.
 const OUTPUT: u32 = 1;
 const PANICKED: u32 = 2;
 const UNSENT: u32 = 3;
@@ -90,7 +90,7 @@ const TAKEN: u32 = 6;
 
 /// Says hello.
 fn hello() -> String {
-    say(&[&b"fanoutWK"[..], &[2, 0, 0, 0], &[0; 4]].concat())
+    say(&[&b"fanoutWK"[..], &[3, 0, 0, 0], &[0; 4]].concat())
 }
 
 /// The head of a reply.

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use std::{hint, process, thread};
 
-use kernel::{WorkerCommand, Workload};
+use fanout::{Portable, is_worker};
+use fanout_pool::Pool;
+use kernel::Workload;
 use rustix::process::Signal;
 use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use worker::{Portable, Worker, is_worker};
 use workloads::{Fill, Verifiable};
 
 use super::acts;
@@ -100,7 +101,7 @@ impl Faulty {
             FaultKind::Print => println!("printed in key {index}"),
             FaultKind::Patient => self.wait_for_the_others(index, Duration::from_secs(30)),
             FaultKind::Impatient => self.wait_for_the_others(index, Duration::from_secs(2)),
-            FaultKind::Nested => match Worker::spawn(&WorkerCommand::this_program()) {
+            FaultKind::Nested => match Pool::builder().start() {
                 Ok(_) => panic!("a worker got a worker"),
                 Err(error) => panic!("{error}"),
             },
@@ -204,7 +205,7 @@ impl Portable for Faulty {
         for fault in self.faults_of(index) {
             match fault.kind {
                 FaultKind::PanicReceiving if !is_worker() => panic!("a fault in the parent of key {index}"),
-                FaultKind::PanicLimiting if is_worker() => panic!("a fault in the limit of key {index}"),
+                FaultKind::PanicLimiting if !is_worker() => panic!("a fault in the limit of key {index}"),
                 _ => {}
             }
         }

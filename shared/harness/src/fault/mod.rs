@@ -82,7 +82,7 @@ pub enum FaultKind {
     PanicSending,
     /// Sends more bytes than `max_bytes` allows; on threads, as if there were no fault.
     TooLong,
-    /// `max_bytes` panics in a worker; on threads, as if there were no fault.
+    /// `max_bytes` panics; on threads, as if there were no fault.
     PanicLimiting,
     /// Panics where the output is decoded in the parent; on threads, as if there were no fault.
     PanicDecoding,

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use fanout::{Answer, Body, Codec, Raw, ReceiveError, is_worker};
 use rustix::process::Signal;
-use worker::{Answer, Body, Codec, Raw, ReceiveError, is_worker};
 
 use super::acts;
 
