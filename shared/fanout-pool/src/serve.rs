@@ -214,11 +214,12 @@ macro_rules! register {
     };
     (@place $($add:stmt;)+) => {
         const _: () = {
-            extern "C" fn add() {
+            // A task may be called anything else.
+            extern "C" fn fanout_pool_add() {
                 $($add)+
             }
 
-            extern "C" fn serve() {
+            extern "C" fn fanout_pool_serve() {
                 $crate::registry::serve_registered();
             }
 
@@ -226,12 +227,12 @@ macro_rules! register {
             #[used]
             #[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".init_array.00200"))]
             #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func"))]
-            static ADD: extern "C" fn() = add;
+            static FANOUT_POOL_ADD: extern "C" fn() = fanout_pool_add;
 
             #[used]
             #[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".init_array"))]
             #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func"))]
-            static SERVE: extern "C" fn() = serve;
+            static FANOUT_POOL_SERVE: extern "C" fn() = fanout_pool_serve;
         };
     };
 }

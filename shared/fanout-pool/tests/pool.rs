@@ -18,6 +18,11 @@ use common::within;
 fn double(number: u64) -> u64 {
     2 * number
 }
+/// Called as what `register!` might call something of its own.
+fn add((one, other): (u64, u64)) -> u64 {
+    one + other
+}
+
 fn pid() -> u32 {
     process::id()
 }
@@ -145,6 +150,7 @@ impl Task for Unknown {
 }
 
 fanout_pool::register!(
+    add,
     double,
     pid,
     sleep,
@@ -187,6 +193,7 @@ fn a_call_is_submitted_and_waited_for_from_many_threads() {
             .collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
+    assert_eq!(pool.submit(add, (1, 2)).wait().unwrap(), 3);
     assert_eq!(all, (0..400_u64).map(|number| 2 * number).sum::<u64>());
 }
 
