@@ -153,7 +153,6 @@ impl Channel {
             match self.poll(PollFlags::IN, left) {
                 Ok(Ready { socket: false, death: false, woken: false }) if left != Some(Duration::ZERO) => {}
                 Ok(Ready { socket, death, .. }) => {
-                    self.words.is_fresh = true;
                     return !(socket || death) && self.inbox.is_empty();
                 }
                 Err(_) => return false,
@@ -227,6 +226,7 @@ impl Channel {
         if words {
             self.words.drain();
         }
+        self.words.is_fresh = true;
         if let (true, Some(by)) = (woken, &self.woken) {
             by.rest();
         }

@@ -146,6 +146,7 @@ impl Conversation {
             Kind::Unreceived => Err(CallError::NotCrossed { value: Crossing::Input, reason: self.text()? }),
             told => return Err(order(told, "an answer")),
         };
+        self.channel.words.tell_all();
         self.answered = true;
         self.enter(State::Idle, None);
         Ok(outcome)

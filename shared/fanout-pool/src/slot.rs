@@ -170,8 +170,14 @@ fn attend(
     }
     drop(report);
     let mut rested = None;
+    let mut done: Option<Box<dyn Call>> = None;
     loop {
-        match scheduler.next(id, seat.worker.is_some(), rested) {
+        let next = scheduler.next(id, seat.worker.is_some(), rested);
+        // When this slot counts as free: whoever hears of it, and submits another call, needs no other slot.
+        if let Some(call) = done.take() {
+            call.tell();
+        }
+        match next {
             Next::Leave => break,
             Next::Fill => seat.fill()?,
             Next::Call(place, mut call) => {
@@ -185,8 +191,7 @@ fn attend(
                 }
                 // Before it is told, so that whoever hears of it finds nothing of it.
                 seat.retire();
-                scheduler.is_done(id);
-                call.tell();
+                done = Some(call);
             }
             Next::Rest(most) => {
                 rested = rested.or_else(|| Some(Instant::now()));

@@ -29,7 +29,7 @@ pub(crate) struct Words {
     to: Listener,
     /// The line that has begun and not ended.
     line: Vec<u8>,
-    /// Whether somebody has just looked, and taken what there was.
+    /// Whether somebody has looked since the last call began, and taken what there was.
     pub(crate) is_fresh: bool,
 }
 
@@ -93,6 +93,13 @@ impl Words {
                 }
                 self.line.clear();
             }
+        }
+    }
+
+    /// Tells the listener, if there is one, of all that was said so far: it belongs to what was run.
+    pub(crate) fn tell_all(&mut self) {
+        if self.to.line.is_some() {
+            self.drain();
         }
     }
 
