@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Times fanout-pool beside other pools, and prints a table in Markdown; --help says what else it does. What it times is in
-# bench/pool/. It takes about six minutes, on a machine that does nothing else.
+# bench/pool/. It takes about six minutes with --rounds 3, on a machine that does nothing else.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 target=${CARGO_TARGET_DIR:-$root/target}
