@@ -107,7 +107,7 @@ pub enum CallError {
 }
 
 /// Why there is no worker.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
     /// This process is a worker itself, so its workers would start workers, and so on.
@@ -167,6 +167,13 @@ impl StartError {
                 StartError::Lost { pid: *pid, what: what.clone(), stage: *stage, exit: *exit, stderr: stderr.clone() }
             }
         }
+    }
+}
+
+/// What it says, since `unwrap` is how a test sees it.
+impl fmt::Debug for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -67,8 +67,8 @@
 //!
 //! [`Pool::submit`] gives a [`Handle`] at once, from whichever thread. Wait for it, with or without a limit, or `await` it: it
 //! depends on no runtime and blocks none. Dropping it cancels the call, also one that runs: its worker is killed and replaced.
-//! [`CallOptions`] say how long a call may take, how often it is tried again when its worker dies (never, unless asked), and
-//! which goes first.
+//! [`CallOptions`] say how long a call may take (for ever, unless asked), how often it is tried again when its worker dies
+//! (never, unless asked), and which goes first.
 //!
 //! [`Pool::map`] runs a task on each item of an iterator, and gives an iterator of outcomes, in order or
 //! [as they are done](Map::unordered). It pulls inputs as workers become free: a million inputs of 1 MB need the memory of a few.
@@ -90,7 +90,8 @@
 //!
 //! # Inputs and outputs
 //!
-//! Whatever has serde's derives crosses by postcard. [`Raw`], [`Bytes`] and `Json` are for vectors of numbers, for
+//! Whatever has serde's derives crosses by postcard, value by value: 10 MB of `Vec<u8>` take 70 times as long as [`Bytes`] in a
+//! program that is not optimised. [`Raw`], [`Bytes`] and `Json` are for vectors of numbers, for
 //! bytes, and for what postcard refuses; [`Transfer`] has the table, and lets a type say itself how it crosses. What refers to
 //! this process cannot cross: a reference, a lock, an open file, a closure. The compiler says so.
 //!
@@ -116,8 +117,8 @@
 //! ```
 //!
 //! `register!` stands beside the tasks, in the library, the program or the test: each program that has the crate is then able to
-//! be a worker. Two other ways need no code before `main`: [`worker()`] in the first line of `main`, and, for tests of a crate that
-//! forbids unsafe code, [`Builder::entry_test`].
+//! be a worker. Two other ways need no code before `main`: [`worker()`] in the first line of `main`, and for tests
+//! [`Builder::entry_test`]. What workers print passes the test harness by; [`Builder::quiet`] keeps it back.
 //!
 //! # Failures
 //!

@@ -202,7 +202,12 @@ impl fmt::Debug for Pool {
 impl Workers {
     fn checked(self) -> Result<RangeInclusive<usize>, StartError> {
         let Workers(workers) = self;
-        if workers.is_empty() || *workers.end() == 0 {
+        if workers.is_empty() {
+            return Err(StartError::Settings(format!(
+                "a pool of {workers:?} workers: the range ends before it begins"
+            )));
+        }
+        if *workers.end() == 0 {
             return Err(StartError::Settings(format!(
                 "a pool of {workers:?} workers can have none: let it have at least 1"
             )));
@@ -213,7 +218,7 @@ impl Workers {
 
 impl Builder {
     /// How many workers: `4`, or `1..=8` for one that is started now and seven more that are started when there are calls for
-    /// them. The default is one, and at most as many as this process may use CPUs.
+    /// them. The default is `1..=` as many as this process may use CPUs.
     pub fn workers(mut self, workers: impl Into<Workers>) -> Self {
         self.workers = workers.into();
         self
@@ -306,7 +311,7 @@ impl Builder {
     }
 
     /// Has workers begin in this test of a test program, which calls [`worker()`](crate::worker())`…serve()` and does
-    /// nothing else. For tests of crates that cannot have [`register!`](crate::register).
+    /// nothing else. For tests in which no code is to run before `main`, as [`register!`](crate::register) has it.
     ///
     /// ```
     /// # fn words(text: String) -> usize { text.split_whitespace().count() }

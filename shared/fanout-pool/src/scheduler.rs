@@ -528,9 +528,9 @@ mod tests {
         let Next::Call(taken, call) = pool.scheduler.next(id, true, None) else { panic!("it waits") };
         assert_eq!(taken, place);
         pool.scheduler.put_back(taken, call, &refusal());
-        assert_eq!(pool.told(), ["a: NotStarted(Settings(\"none\"))"]);
+        assert_eq!(pool.told(), ["a: NotStarted(none)"]);
         assert!(!pool.scheduler.left(id, Some(&refusal())), "nothing waits");
-        assert_eq!(pool.told(), ["b: NotStarted(Settings(\"none\"))"]);
+        assert_eq!(pool.told(), ["b: NotStarted(none)"]);
         // The next is tried again.
         assert!(pool.submit(0, "c").1 && pool.enter(0).is_some());
     }
@@ -671,7 +671,7 @@ mod tests {
                     pool.scheduler.refuse(&refusal());
                 }
             });
-            assert_eq!(pool.told(), [if cancels { "a: Cancelled" } else { "a: NotStarted(Settings(\"none\"))" }]);
+            assert_eq!(pool.told(), [if cancels { "a: Cancelled" } else { "a: NotStarted(none)" }]);
         }
     }
 

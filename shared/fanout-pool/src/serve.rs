@@ -195,12 +195,12 @@ pub fn serve_registered() {
 /// # How, and where not
 ///
 /// A function that the linker has in the list of what runs before `main` (`.init_array`, and `__mod_init_func` on macOS)
-/// looks at this program's arguments. In a worker it serves, and `main` is never reached. Rust's own start has not run
+/// looks at this program's arguments, of which a worker has two more. There it serves, and `main` is never reached. Rust's own start has not run
 /// then: an overflow of the stack is a plain `SIGSEGV`, without the words that std has for it.
 ///
-/// A crate that forbids unsafe code cannot have this, since the place in the list is unsafe to say. It calls
-/// [`worker()`](crate::worker())`…serve()` in `main`, and for its tests has an entry test:
-/// [`Builder::entry_test`](crate::Builder::entry_test). On macOS a program may have one `register!`.
+/// A program may have many of these, one beside each group of tasks; on macOS it may have one. Where no code is to run
+/// before `main`, [`worker()`](crate::worker())`…serve()` in `main` does the same, and for tests an entry test:
+/// [`Builder::entry_test`](crate::Builder::entry_test).
 #[macro_export]
 macro_rules! register {
     ($($task:expr),+ $(,)?) => {
@@ -304,7 +304,7 @@ fn are_told_apart(tasks: &[Entry]) -> Result<(), String> {
     for (index, task) in tasks.iter().enumerate() {
         let same = |other: &&Entry| other.identity.name == task.identity.name && other.identity != task.identity;
         if tasks[..index].iter().any(|other| same(&other)) {
-            return Err(format!("two tasks are named `{}`: give one of them a `name` of its own", task.name));
+            return Err(format!("two tasks are named `{}`: call one of them something else", task.name));
         }
     }
     Ok(())

@@ -120,26 +120,18 @@ impl fmt::Debug for Here {
     }
 }
 
-/// What two builds of a program must have in common before one sends a call to the other: not the whole program, since a
-/// test may have the program that it tests as its worker.
+/// What tells a task from all others, in both processes: not the whole program, since a test may have the program that it
+/// tests as its worker. Two functions may have one name, as those inside of functions do; the compiler tells them apart.
 pub(crate) fn identity<T: Task>() -> Identity {
     // SipHash without a key: the same in both processes, which one compiler has built.
-    let digest = |parts: &[&str]| {
+    fn digest(what: impl Hash) -> u64 {
         let mut hasher = DefaultHasher::new();
-        parts.hash(&mut hasher);
+        what.hash(&mut hasher);
         hasher.finish()
-    };
-    let sizes = format!("{} {}", size_of::<T::Input>(), size_of::<T::Output>());
-    let build = [
-        env!("CARGO_PKG_VERSION"),
-        std::env::consts::ARCH,
-        type_name::<T>(),
-        type_name::<T::Shared>(),
-        type_name::<T::Input>(),
-        type_name::<T::Output>(),
-        &sizes,
-    ];
-    Identity { name: digest(&[T::name()]), build: digest(&build) }
+    }
+    let types = (TypeId::of::<T>(), TypeId::of::<T::Input>(), TypeId::of::<T::Output>());
+    let build = digest((env!("CARGO_PKG_VERSION"), std::env::consts::ARCH, types, type_name::<T::Shared>()));
+    Identity { name: digest(T::name()), build }
 }
 
 /// A function that is a task, or a [`Task`] itself: what [`Pool::submit`](crate::Pool::submit), [`Pool::map`](crate::Pool::map)
@@ -185,12 +177,19 @@ pub(crate) fn identity<T: Task>() -> Identity {
 /// ```
 ///
 /// It is the function itself, by its name: a pointer to one, or a closure that captures something, is refused when the
-/// program is compiled.
+/// program is compiled:
+///
+/// ```compile_fail
+/// # let pool = fanout_pool::Pool::builder().start().unwrap();
+/// let by = 2;
+/// pool.submit(move |number: u64| by * number, 21);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no task",
     label = "neither a function of one of the forms that a task may have, nor a `Task`",
     note = "a task is `fn(I) -> O`, `fn() -> O`, `fn(&S, I) -> O`, `fn(I, &mut Here) -> O` or `fn(&S, I, &mut Here) -> O`, \
-            with input and output that have serde's derives, or are `Bytes`, `Raw` or `Json`"
+            with input and output that own what they have (`String`, not `&str`) and have serde's derives, or are \
+            `Bytes`, `Raw` or `Json`"
 )]
 pub trait IntoTask<M> {
     /// The task that it is.
@@ -211,14 +210,14 @@ impl<T: Task> IntoTask<Itself> for T {
 #[derive(Debug)]
 pub struct Function<F, M>(PhantomData<(F, M)>);
 
+/// Whether a type has one value, so that its name is all of it. If not, the program is not compiled.
+const fn is_a_name<F>() {
+    assert!(size_of::<F>() == 0, "a task is a function by its name: no pointer to one, and no closure that captures");
+}
+
 /// A function, by its type alone.
 fn function<F: Copy>() -> F {
-    const {
-        assert!(
-            size_of::<F>() == 0,
-            "a task is a function by its name: no pointer to one, and no closure that captures"
-        );
-    };
+    const { is_a_name::<F>() };
     // SAFETY: it has no size, and can be copied: there is a value, the one that was submitted or registered.
     #[expect(unsafe_code, reason = "the type of a function has one value, and nothing gives it")]
     unsafe {
@@ -249,6 +248,8 @@ macro_rules! functions {
             }
 
             fn name() -> &'static str {
+                // Here too, where only calls are made.
+                const { is_a_name::<F>() };
                 type_name::<F>()
             }
         }

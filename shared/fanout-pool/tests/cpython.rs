@@ -552,10 +552,10 @@ fn an_input_is_dropped_in_the_parent_when_its_call_is_over() {
 fn a_pool_of_no_workers_is_refused() {
     let _watch = Watch::start();
     #[expect(clippy::reversed_empty_ranges, reason = "it is what must be refused")]
-    let ranges = [0..=0, 3..=2];
-    for workers in ranges {
+    let ranges = [(0..=0, "at least 1"), (3..=2, "ends before it begins")];
+    for (workers, told) in ranges {
         let error = Pool::builder().workers(workers).start().unwrap_err();
-        assert!(error.to_string().contains("at least 1"), "{error}");
+        assert!(error.to_string().contains(told), "{error}");
     }
 }
 

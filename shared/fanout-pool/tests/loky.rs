@@ -1,5 +1,6 @@
 //! The scenarios of loky's tests that CPython's do not have, each as what must happen here. docs/suites.md says which
 //! test is whose.
+#![forbid(unsafe_code)]
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;

@@ -1,4 +1,4 @@
-//! Pools without code before `main`: by a test that workers begin in, in a crate that forbids unsafe code.
+//! Pools without code before `main`: by a test that workers begin in.
 #![forbid(unsafe_code)]
 
 use std::process;
@@ -7,6 +7,23 @@ use fanout_pool::{CallError, Here, Pool, StartError, Task};
 
 fn double(number: u64) -> u64 {
     2 * number
+}
+
+/// Two functions whose paths are the same, since what they stand in has none.
+fn namesakes(pool: &Pool) -> [Result<u32, CallError>; 2] {
+    let first = {
+        fn same(number: u32) -> u32 {
+            number + 1
+        }
+        pool.submit(same, 1).wait()
+    };
+    let second = {
+        fn same(number: u32) -> u32 {
+            number + 100
+        }
+        pool.submit(same, 1).wait()
+    };
+    [first, second]
 }
 
 fn prepared((): (), here: &mut Here) -> Option<String> {
@@ -66,6 +83,9 @@ fn a_pool_works_in_a_test_with_an_entry_of_its_own() {
     assert_eq!(pool.submit(double, 21).wait().unwrap(), 42);
     let pid = pool.status().workers[0].pid.unwrap();
     assert_eq!(pool.submit(prepared, ()).wait().unwrap(), Some(format!("by {pid}")));
+    assert!(namesakes(&pool).iter().all(|outcome| matches!(outcome, Err(CallError::Refused { .. }))));
+    let of_main = |number: u64| number + 1;
+    assert!(matches!(pool.submit(of_main, 1).wait(), Err(CallError::Refused { .. })));
     let unknown = pool.submit(Twin::<1>, ()).wait().unwrap_err();
     assert!(matches!(unknown, CallError::Refused { .. }), "{unknown}");
 }
