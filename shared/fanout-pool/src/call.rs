@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use crate::conversation::{Ordered, refused};
-use crate::error::{CallError, Outcome, StartError, caught};
+use crate::error::{CallError, Outcome, Stage, StartError, caught};
 use crate::event::{CallId, Event};
 use crate::options::CallOptions;
 use crate::share::SharedBytes;
@@ -17,6 +17,8 @@ use crate::worker::Asked;
 
 /// A call of a task.
 pub(crate) struct Submitted<T: Task> {
+    /// The name of the task.
+    pub(crate) task: &'static str,
     /// Until it is done.
     pub(crate) input: Option<T::Input>,
     pub(crate) shared: Arc<SharedBytes>,
@@ -88,8 +90,19 @@ impl<T: Task> Submitted<T> {
                 }
                 Asked::Untouched(error) => {
                     seat.lost(pid, &error);
-                    if fresh {
-                        starts.failed(error).map_err(|error| seat.told(error))?;
+                    if !fresh {
+                        continue;
+                    }
+                    match starts.failed(error) {
+                        Ok(()) => {}
+                        // Workers can be had. It is this call that they are lost over, or what it shares.
+                        Err(error @ StartError::Lost { stage: Stage::Loading | Stage::Waiting, .. }) => {
+                            if matches!(error, StartError::Lost { stage: Stage::Loading, .. }) {
+                                self.shared.refuse(identity::<T>(), &error.to_string());
+                            }
+                            return Ok(Err(death.take().unwrap_or(CallError::NotStarted(error))));
+                        }
+                        Err(error) => return Err(seat.told(error)),
                     }
                 }
             }
@@ -121,7 +134,7 @@ impl<T: Task> Call for Submitted<T> {
     }
 
     fn task(&self) -> &'static str {
-        T::name()
+        self.task
     }
 
     fn stop(&self) -> Arc<AtomicBool> {

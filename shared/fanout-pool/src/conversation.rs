@@ -239,12 +239,11 @@ impl Conversation {
             self.enter(State::Loading, patience);
         }
         match self.hear(call, 0)?.kind {
-            Kind::Loaded => {}
+            Kind::Loaded => self.loaded.add(&shared),
+            // Another task may be able to use it: it is sent again with that.
             Kind::Refused => _ = self.text()?,
             told => return Err(order(told, "loaded")),
         }
-        // Also if it was refused: the worker remembers that.
-        self.loaded.add(&shared);
         Ok(())
     }
 

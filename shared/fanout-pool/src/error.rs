@@ -129,6 +129,9 @@ pub enum StartError {
         /// The system's reason.
         error: io::Error,
     },
+    /// This process was forked from the one that the pool belongs to.
+    #[error("this process was forked from the one that started the pool: start one here")]
+    Forked,
     /// What a worker is started with makes no sense.
     #[error("{0}")]
     Settings(String),
@@ -158,6 +161,7 @@ impl StartError {
         };
         match self {
             StartError::Nested => StartError::Nested,
+            StartError::Forked => StartError::Forked,
             StartError::System(error) => StartError::System(io_again(error)),
             StartError::Program { program, error } => {
                 StartError::Program { program: program.clone(), error: io_again(error) }
@@ -258,6 +262,7 @@ pub enum Broken {
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Exit {
     /// It exited with this status.
     Code(i32),
@@ -269,6 +274,7 @@ pub enum Exit {
 
 /// What a worker was doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Stage {
     /// It had not said hello yet.
     Starting,

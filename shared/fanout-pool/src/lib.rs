@@ -155,7 +155,9 @@
 //!
 //! - If no call is lost, another worker is asked. A fresh worker that is lost before it takes a call is replaced twice; then its
 //!   call is left to the other workers, and fails if there are none. One that exits before its hello, stays silent or says
-//!   something else is not replaced: the next would do the same.
+//!   something else is not replaced: the next would do the same. What three fresh workers have died over while they made its
+//!   shared value fails, and so do other calls of its task with that value.
+//! - If the channel itself fails, for want of memory in the system say, the call is run again by another worker.
 //! - A violation by a worker that has answered a call loses no call in any state. The bytes may come from what an earlier call left
 //!   behind, such as a process that holds a copy of the channel. The call is then run again, though its worker may have run it.
 //! - Time runs while the parent does. A parent that was stopped looks at what has come before it gives a worker up.
@@ -191,8 +193,8 @@
 //! - If this program ignores SIGCHLD, or waits for all children somewhere else, it is not known how a worker ended, and what its
 //!   calls have started is not ended.
 //! - A worker that changes its user id is not ended by the system when its parent is.
-//! - A sandbox must leave a worker what its channel needs: `recvmsg`, `recvfrom`, `sendmsg`, `sendto`, `close`, `fstat`, `mmap` and
-//!   `munmap`, besides what Rust's own memory, locks and exit need.
+//! - A sandbox must leave a worker what its channel needs: `recvmsg`, `recvfrom`, `sendmsg`, `sendto`, `getpid`, `close`, `fstat`,
+//!   `mmap`, `munmap` and `madvise`, besides what Rust's own memory, locks and exit need.
 //! - The two ends must be one build of the program, or at least have the same compiler and the same types: another build is refused.
 
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]

@@ -5,10 +5,10 @@ use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 
 use crate::channel::Channel;
-use crate::conversation::{Conversation, Ordered};
+use crate::conversation::{Conversation, Ordered, refused};
 use crate::error::Outcome;
 use crate::share::Shared;
-use crate::task::{Here, Task};
+use crate::task::{Here, Task, identity};
 use crate::transfer::{Raw, ReceiveError};
 use crate::words::Words;
 
@@ -68,6 +68,11 @@ pub fn listens<T: Task<Shared = u8, Input = usize>>(
     let shared = Shared::new(&7).expect("it is small");
     let mut heard = Vec::new();
     for index in 0..CALLS {
+        // As a call does.
+        if let Some(reason) = shared.bytes.refusal(identity::<T>) {
+            heard.push(Ok(Err(refused::<T>(&reason))));
+            continue;
+        }
         let ordered = Ordered { shared: &shared.bytes, attempt: 0, deadline: None };
         heard.push(conversation.call::<T>(&index, &ordered));
         if heard.last().is_some_and(Result::is_err) {

@@ -132,7 +132,14 @@ impl Pool {
         }
         let priority = options.priority;
         let shared = Arc::clone(&shared.bytes);
-        let call = Submitted::<T> { input: Some(input), shared, options, outcome: None, ticket: Arc::clone(&ticket) };
+        let call = Submitted::<T> {
+            task: T::name(),
+            input: Some(input),
+            shared,
+            options,
+            outcome: None,
+            ticket: Arc::clone(&ticket),
+        };
         match scheduler.submit(priority, Box::new(call) as Box<dyn Call>) {
             Ok((place, wants_slot)) => {
                 if wants_slot {
@@ -169,6 +176,9 @@ impl Pool {
     ///
     /// When a range is empty, or a worker that is wanted now cannot be started. The pool goes on with those that it has.
     pub fn resize(&self, workers: impl Into<Workers>) -> Result<(), StartError> {
+        if !self.alive.scheduler.is_here() {
+            return Err(StartError::Forked);
+        }
         let workers = workers.into().checked()?;
         let least = *workers.start();
         self.alive.scheduler.resize(workers);
@@ -180,6 +190,11 @@ impl Pool {
     /// long: what is not done then fails as [`Closed`](CallError::Closed). When this returns no worker is left.
     pub fn shutdown(&self, grace: Duration) {
         self.alive.scheduler.close(grace);
+    }
+
+    /// Whether this process was forked from the one that the pool belongs to.
+    pub(crate) fn is_forked(&self) -> bool {
+        !self.alive.scheduler.is_here()
     }
 
     pub(crate) fn most_workers(&self) -> usize {

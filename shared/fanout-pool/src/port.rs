@@ -242,7 +242,7 @@ impl Frame for Reply<'_> {
     fn begin(&mut self, length: u64) -> io::Result<()> {
         self.port.flush_prints();
         let head = encode_reply(Kind::Output, self.call, length);
-        self.port.owed = head.len() as u64 + length;
+        self.port.owed = length.saturating_add(head.len() as u64);
         self.port.write_all(&head)
     }
 

@@ -196,7 +196,8 @@ pub fn serve_registered() {
 ///
 /// A function that the linker has in the list of what runs before `main` (`.init_array`, and `__mod_init_func` on macOS)
 /// looks at this program's arguments, of which a worker has two more. There it serves, and `main` is never reached. Rust's own start has not run
-/// then: an overflow of the stack is a plain `SIGSEGV`, without the words that std has for it.
+/// then: an overflow of the stack is a plain `SIGSEGV`, without the words that std has for it, and a write to a closed pipe
+/// ends the worker by `SIGPIPE`. What other code has the linker run before `main` may not have run yet.
 ///
 /// A program may have many of these, one beside each group of tasks; on macOS it may have one. Where no code is to run
 /// before `main`, [`worker()`](crate::worker())`…serve()` in `main` does the same, and for tests an entry test:
@@ -314,7 +315,9 @@ fn are_told_apart(tasks: &[Entry]) -> Result<(), String> {
 fn find(tasks: &[Entry], asked: Identity) -> Result<&Entry, String> {
     tasks.iter().find(|task| task.identity == asked).ok_or_else(|| {
         if tasks.iter().any(|task| task.identity.name == asked.name) {
-            String::from("the worker has another build of it than its parent")
+            String::from(
+                "the worker has another task of this name: another build of it, or a function that is not registered",
+            )
         } else {
             String::from("the worker does not serve it: give it to `register!`, or in `main` to `worker().task(…)`")
         }
@@ -328,7 +331,9 @@ fn receive_shared(port: &mut Port, request: Request) -> io::Result<Result<Encode
     }
     let file =
         port.take_file().map(File::from).ok_or_else(|| io::Error::other("a file came without its descriptor"))?;
-    Ok(Encoded::file(&file, request.length).map_err(|error| format!("the shared value cannot be mapped: {error}")))
+    // Another worker may have the room for it.
+    let mapped = Encoded::file(&file, request.length);
+    mapped.map(Ok).map_err(|error| io::Error::other(format!("the shared value cannot be mapped: {error}")))
 }
 
 fn share<T: Task>(encoded: Encoded) -> Result<Box<dyn Any>, String> {

@@ -14,6 +14,7 @@ use bytemuck::Pod;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::descriptors::StandardHeld;
 use crate::error::{CallError, Crossing, caught};
 use crate::mapped::Mapped;
 use crate::protocol::Identity;
@@ -256,7 +257,11 @@ impl<S: ?Sized> PartialEq for Shared<S> {
 impl SharedBytes {
     /// Has the worker that is woken by this forget the value when it is dropped here.
     pub(crate) fn held_by(&self, holder: &Arc<Waker>) {
-        self.holders.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(holder));
+        let mut holders = self.holders.lock().unwrap_or_else(PoisonError::into_inner);
+        holders.retain(|other| other.strong_count() > 0);
+        if !holders.iter().any(|other| std::ptr::eq(other.as_ptr(), Arc::as_ptr(holder))) {
+            holders.push(Arc::downgrade(holder));
+        }
     }
 }
 
@@ -361,6 +366,10 @@ impl Write for Spill {
 #[cfg(target_os = "linux")]
 fn memory_file() -> Option<io::Result<File>> {
     use rustix::fs::{MemfdFlags, memfd_create};
+    let _held = match StandardHeld::new() {
+        Ok(held) => held,
+        Err(error) => return Some(Err(error)),
+    };
     let made = memfd_create("fanout-shared", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING);
     Some(made.map(File::from).map_err(io::Error::from))
 }

@@ -129,8 +129,9 @@ pub(crate) fn identity<T: Task>() -> Identity {
         what.hash(&mut hasher);
         hasher.finish()
     }
-    let types = (TypeId::of::<T>(), TypeId::of::<T::Input>(), TypeId::of::<T::Output>());
-    let build = digest((env!("CARGO_PKG_VERSION"), std::env::consts::ARCH, types, type_name::<T::Shared>()));
+    let types = [TypeId::of::<T>(), TypeId::of::<T::Shared>(), TypeId::of::<T::Input>(), TypeId::of::<T::Output>()];
+    let sizes = [size_of::<T::Input>(), size_of::<T::Output>()];
+    let build = digest((env!("CARGO_PKG_VERSION"), std::env::consts::ARCH, types, sizes));
     Identity { name: digest(T::name()), build }
 }
 

@@ -173,7 +173,9 @@ impl Worker {
     /// Waits until this thread is woken, or for so long, and passes on what the worker prints meanwhile. Nothing if the
     /// worker has ended, or said what it was not asked for: it is gone then.
     pub(crate) fn idle(mut self, most: Option<Duration>) -> Result<Self, StartError> {
-        if self.conversation.channel.idle(most) && self.conversation.forget_dropped().is_ok() {
+        // Before it rests, too: what woke this thread may have come during a call.
+        let forgets = |conversation: &mut Conversation| conversation.forget_dropped().is_ok();
+        if forgets(&mut self.conversation) && self.conversation.channel.idle(most) && forgets(&mut self.conversation) {
             return Ok(self);
         }
         Err(self.lost(ReceiveError::Lost(Broken::Closed)).of_no_call())
@@ -190,10 +192,13 @@ impl Worker {
         ordered: &Ordered<'_>,
         stop: &Arc<AtomicBool>,
     ) -> Asked<T::Output> {
-        self.conversation.channel.stop = Some(Arc::clone(stop));
+        let pools = self.conversation.channel.stop.replace(Arc::clone(stop));
         match self.conversation.call::<T>(input, ordered) {
             Ok(outcome) if self.conversation.spoilt => Asked::Answered(outcome, None),
-            Ok(outcome) => Asked::Answered(outcome, Some(self)),
+            Ok(outcome) => {
+                self.conversation.channel.stop = pools;
+                Asked::Answered(outcome, Some(self))
+            }
             Err(error) => {
                 let (state, answered) = (self.conversation.state, self.conversation.answered);
                 let end = self.lost(error);

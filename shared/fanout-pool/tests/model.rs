@@ -261,8 +261,9 @@ enum Told {
     Fate(Fate),
     /// The worker is lost with the call; a death may be tried again.
     Lost(Fate),
-    /// The worker is lost without it. Whether another of its kind may do better.
+    /// The worker is lost without it, in this stage. Whether another of its kind may do better.
     Untouched {
+        stage: Stage,
         by_chance: bool,
     },
 }
@@ -358,10 +359,12 @@ impl<'a> Model<'a> {
                     starts = 3;
                 }
                 Told::Lost(fate) => return fate,
-                Told::Untouched { by_chance } if fresh => {
+                Told::Untouched { stage, by_chance } if fresh => {
                     starts -= 1;
                     if starts == 0 || !by_chance {
-                        self.ends = death.is_none();
+                        // Those that cannot start end the slot; those that cannot load refuse the shared value.
+                        self.ends = stage == Stage::Starting && death.is_none();
+                        self.refused = stage == Stage::Loading;
                         return death.unwrap_or(Fate::NotStarted);
                     }
                 }
@@ -387,20 +390,26 @@ impl Life {
 
     fn ask(&mut self, attempt: u32) -> Told {
         if self.lapsed.is_some() {
-            return Told::Untouched { by_chance: true };
+            return Told::Untouched { stage: Stage::Waiting, by_chance: true };
         }
         if let Some(by_chance) = self.start() {
-            return Told::Untouched { by_chance };
+            return Told::Untouched { stage: Stage::Starting, by_chance };
         }
         match self.loading {
             _ if self.loaded => {}
             Loading::Load => self.loaded = true,
             Loading::Refuse => return Told::Fate(Fate::Refused),
-            Loading::Die | Loading::Garbage => return Told::Untouched { by_chance: true },
+            Loading::Die | Loading::Garbage => return Told::Untouched { stage: Stage::Loading, by_chance: true },
         }
-        let violation = || if self.answered { Told::Untouched { by_chance: true } } else { Told::Lost(Fate::Protocol) };
+        let violation = || {
+            if self.answered {
+                Told::Untouched { stage: Stage::Computing, by_chance: true }
+            } else {
+                Told::Lost(Fate::Protocol)
+            }
+        };
         let told = match self.turns.pop().unwrap_or(Turn::Answer) {
-            Turn::Untaken(_) => return Told::Untouched { by_chance: true },
+            Turn::Untaken(_) => return Told::Untouched { stage: Stage::Waiting, by_chance: true },
             Turn::Computing(Lapse::Die) => return Told::Lost(Fate::DiedComputing),
             Turn::DieSending => return Told::Lost(Fate::DiedSending),
             Turn::Computing(Lapse::Stop) | Turn::StopSending => return Told::Lost(Fate::TimedOut),

@@ -152,6 +152,7 @@ impl Task for Unknown {
 fanout_pool::register!(
     add,
     double,
+    touch,
     pid,
     sleep,
     abort,
@@ -395,6 +396,30 @@ fn a_shared_value_is_sent_once_and_forgotten_with_its_last_clone() {
     let before = held();
     drop(shared);
     within("the worker has let it go", || (held() < before - 2_000).then_some(()));
+}
+
+/// Kills whoever makes it of its bytes.
+#[derive(Serialize)]
+struct Deadly(u8);
+
+impl<'de> Deserialize<'de> for Deadly {
+    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        process::abort()
+    }
+}
+
+fn touch(_: &Deadly, _: ()) {}
+
+#[test]
+fn a_shared_value_that_kills_workers_costs_the_calls_that_use_it_alone() {
+    let pool = pool(1);
+    let shared = Shared::new(&Deadly(1)).unwrap();
+    let touched = || pool.submit_with(touch, &shared, (), CallOptions::new());
+    let (first, second) = (touched(), touched());
+    let others: Vec<_> = (0..20).map(|number| pool.submit(double, number)).collect();
+    assert!(matches!(first.wait(), Err(CallError::NotStarted(_))));
+    assert!(matches!(second.wait(), Err(CallError::Refused { .. })));
+    assert!(others.into_iter().all(|other| other.wait().is_ok()));
 }
 
 /// Memory that workers share is counted once for each of them by what is resident, and in parts by what is theirs.

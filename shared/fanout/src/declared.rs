@@ -1,4 +1,4 @@
-//! What [`job!`](crate::job) makes of a crate: for the programs that run it.
+//! What [`job!`](crate::job!) makes of a crate: for the programs that run it.
 
 use std::error::Error;
 

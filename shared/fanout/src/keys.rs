@@ -184,7 +184,7 @@ fn exit_of(exit: fanout_pool::Exit) -> Exit {
     match exit {
         fanout_pool::Exit::Code(code) => Exit::Code(code),
         fanout_pool::Exit::Signal(signal) => Exit::Signal(signal),
-        fanout_pool::Exit::Unknown => Exit::Unknown,
+        _ => Exit::Unknown,
     }
 }
 
@@ -195,5 +195,6 @@ fn stage_of(stage: fanout_pool::Stage) -> Stage {
         fanout_pool::Stage::Waiting => Stage::Waiting,
         fanout_pool::Stage::Computing => Stage::Computing,
         fanout_pool::Stage::Sending => Stage::Sending,
+        _ => Stage::Computing,
     }
 }
