@@ -63,7 +63,7 @@ impl<T: Task> Submitted<T> {
             }
             let worker = seat.take()?;
             let pid = worker.id();
-            seat.observer.tell(|| Event::CallStarted { call, task: T::name(), pid, attempt });
+            seat.observer().tell(|| Event::CallStarted { call, task: T::name(), pid, attempt });
             let fresh = !worker.has_answered();
             let ordered = Ordered { shared: &self.shared, attempt, deadline: self.options.deadline };
             if !worker.has(&self.shared) {
@@ -78,7 +78,7 @@ impl<T: Task> Submitted<T> {
                     seat.lost(pid, &error);
                     match loss {
                         Loss::Death if retries > 0 => {
-                            seat.observer.tell(|| Event::CallRetried { call, why: error.to_string() });
+                            seat.observer().tell(|| Event::CallRetried { call, why: error.to_string() });
                             (retries, attempt) = (retries - 1, attempt + 1);
                             *death = Some(error);
                             // That one was no loss at the start.
@@ -112,9 +112,9 @@ impl<T: Task> Submitted<T> {
 
 impl<T: Task> Call for Submitted<T> {
     fn run(&mut self, call: CallId, seat: &mut Seat) -> Result<(), StartError> {
-        let start = seat.observer.0.is_some().then(Instant::now);
+        let start = seat.observer().0.is_some().then(Instant::now);
         let outcome = self.tried(call, seat)?;
-        seat.observer.tell(|| Event::CallFinished {
+        seat.observer().tell(|| Event::CallFinished {
             call,
             task: T::name(),
             took: start.map(|start| start.elapsed()).unwrap_or_default(),

@@ -126,7 +126,7 @@ impl Pool {
     ) -> Handle<T::Output> {
         let ticket = Ticket::new();
         let scheduler = &self.alive.scheduler;
-        if !scheduler.is_here() {
+        if self.is_forked() {
             ticket.complete(Err(CallError::Forked));
             return Handle::new(ticket, None);
         }
@@ -143,7 +143,8 @@ impl Pool {
         match scheduler.submit(priority, Box::new(call) as Box<dyn Call>) {
             Ok((place, wants_slot)) => {
                 if wants_slot {
-                    self.start_slot(0);
+                    // Its refusal is told to the calls.
+                    let _told = slot::start(scheduler, &self.alive.lives, 0);
                 }
                 Handle::new(ticket, Some((Arc::clone(scheduler), place)))
             }
@@ -176,7 +177,7 @@ impl Pool {
     ///
     /// When a range is empty, or a worker that is wanted now cannot be started. The pool goes on with those that it has.
     pub fn resize(&self, workers: impl Into<Workers>) -> Result<(), StartError> {
-        if !self.alive.scheduler.is_here() {
+        if self.is_forked() {
             return Err(StartError::Forked);
         }
         let workers = workers.into().checked()?;
@@ -199,12 +200,6 @@ impl Pool {
 
     pub(crate) fn most_workers(&self) -> usize {
         self.alive.scheduler.most()
-    }
-
-    /// Starts another worker, if one is wanted still.
-    fn start_slot(&self, least: usize) {
-        // Its refusal is told to the calls.
-        let _told = slot::start(&self.alive.scheduler, &self.alive.lives, least);
     }
 }
 

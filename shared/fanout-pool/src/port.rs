@@ -182,6 +182,13 @@ impl Port {
         self.write_all(&body[sent.saturating_sub(head.len())..])
     }
 
+    /// Replies with a text.
+    pub(crate) fn tell(&mut self, kind: Kind, call: u64, text: &str) -> io::Result<()> {
+        // A panic's message was cut already, and its mark makes it a little longer than what it was cut to.
+        let text = crate::error::up_to(text, crate::protocol::TEXT_LIMIT as usize);
+        self.reply(kind, call, text.as_bytes())
+    }
+
     fn count(&mut self, sent: usize) {
         self.written += sent as u64;
         // A test may write more than it announced.
@@ -260,15 +267,6 @@ impl Frame for Reply<'_> {
 
     fn call(&self) -> u64 {
         self.call
-    }
-}
-
-impl Port {
-    /// Replies with a text.
-    pub(crate) fn tell(&mut self, kind: Kind, call: u64, text: &str) -> io::Result<()> {
-        // A panic's message was cut already, and its mark makes it a little longer than what it was cut to.
-        let text = crate::error::up_to(text, crate::protocol::TEXT_LIMIT as usize);
-        self.reply(kind, call, text.as_bytes())
     }
 }
 

@@ -79,6 +79,10 @@ pub(crate) enum Ask {
     Forget = 4,
 }
 
+impl Ask {
+    const ALL: [Ask; 4] = [Ask::Share, Ask::Call, Ask::ShareFile, Ask::Forget];
+}
+
 /// A request's head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Request {
@@ -122,7 +126,7 @@ impl Request {
     /// The call and what it asks; nothing for a kind that is unknown.
     pub(crate) fn decode(bytes: [u8; REQUEST]) -> Option<(u64, Self)> {
         let kind = u32::from_le_bytes(array(&bytes, 0));
-        let ask = [Ask::Share, Ask::Call, Ask::ShareFile, Ask::Forget].into_iter().find(|&ask| ask as u32 == kind)?;
+        let ask = Ask::ALL.into_iter().find(|&ask| ask as u32 == kind)?;
         let attempt = u32::from_le_bytes(array(&bytes, 4));
         let [call, length, limit, shared, name, build] =
             [8, 16, 24, 32, 40, 48].map(|start| u64::from_le_bytes(array(&bytes, start)));
@@ -237,7 +241,7 @@ mod tests {
     proptest! {
         #[test]
         fn requests_round_trip(numbers: [u64; 6], attempt: u32, ask in 0..4_usize) {
-            let ask = [Ask::Share, Ask::Call, Ask::ShareFile, Ask::Forget][ask];
+            let ask = Ask::ALL[ask];
             let [call, length, limit, shared, name, build] = numbers;
             let request = Request { ask, attempt, length, limit, shared, task: Identity { name, build } };
             prop_assert_eq!(Request::decode(request.encode(call)), Some((call, request)));

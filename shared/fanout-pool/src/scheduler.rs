@@ -237,7 +237,7 @@ impl<C: Queued> Scheduler<C> {
     pub(crate) fn refuse(&self, refusal: &StartError) {
         let mut state = self.state();
         state.refusal = Some((refusal.again(), Instant::now()));
-        let hopeless = if state.slots.is_empty() { mem::take(&mut state.queue) } else { BTreeMap::new() };
+        let hopeless = state.hopeless();
         drop(state);
         self.gone.notify_all();
         hopeless.into_values().for_each(|call| call.fail(CallError::NotStarted(refusal.again())));
@@ -248,8 +248,7 @@ impl<C: Queued> Scheduler<C> {
     pub(crate) fn left(&self, id: SlotId, refusal: Option<&StartError>) -> bool {
         let mut state = self.state();
         state.leave(id);
-        let hopeless =
-            if state.slots.is_empty() && refusal.is_some() { mem::take(&mut state.queue) } else { BTreeMap::new() };
+        let hopeless = refusal.map(|refusal| (state.hopeless(), refusal));
         // What it was woken for is another's.
         let next = if state.queue.is_empty() { None } else { state.wake_one() };
         let wants_slot = next.is_none() && !state.queue.is_empty() && !state.is_closed && state.wants_slot();
@@ -258,8 +257,8 @@ impl<C: Queued> Scheduler<C> {
         if let Some(waker) = next {
             waker.wake();
         }
-        for call in hopeless.into_values() {
-            call.fail(refusal.map_or(CallError::Closed, |refusal| CallError::NotStarted(refusal.again())));
+        if let Some((hopeless, refusal)) = hopeless {
+            hopeless.into_values().for_each(|call| call.fail(CallError::NotStarted(refusal.again())));
         }
         wants_slot
     }
@@ -364,6 +363,11 @@ impl<C> State<C> {
         self.slots.remove(&id);
         self.idle.retain(|&idle| idle != id);
         Next::Leave
+    }
+
+    /// What waits, if there is nobody to run it, and nobody can be had.
+    fn hopeless(&mut self) -> BTreeMap<Place, C> {
+        if self.slots.is_empty() { mem::take(&mut self.queue) } else { BTreeMap::new() }
     }
 
     fn wake_one(&mut self) -> Option<Arc<Waker>> {

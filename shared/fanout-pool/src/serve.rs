@@ -49,7 +49,6 @@ pub struct Setup {
 type Init = Box<dyn FnOnce(&mut Here) -> Initialised>;
 
 /// What an initialiser gives.
-#[doc(hidden)]
 pub(crate) type Initialised = Result<(), Box<dyn Error + Send + Sync>>;
 
 impl Setup {
@@ -195,9 +194,9 @@ pub fn serve_registered() {
 /// # How, and where not
 ///
 /// A function that the linker has in the list of what runs before `main` (`.init_array`, and `__mod_init_func` on macOS)
-/// looks at this program's arguments, of which a worker has two more. There it serves, and `main` is never reached. Rust's own start has not run
-/// then: an overflow of the stack is a plain `SIGSEGV`, without the words that std has for it, and a write to a closed pipe
-/// ends the worker by `SIGPIPE`. What other code has the linker run before `main` may not have run yet.
+/// looks at this program's arguments, of which a worker has two more. There it serves, and `main` is never reached. Rust's
+/// own start has not run then: an overflow of the stack is a plain `SIGSEGV`, without the words that std has for it, and a
+/// write to a closed pipe ends the worker by `SIGPIPE`. What other code has the linker run before `main` may not have run yet.
 ///
 /// A program may have many of these, one beside each group of tasks; on macOS it may have one. Where no code is to run
 /// before `main`, [`worker()`](crate::worker())`…serve()` in `main` does the same, and for tests an entry test:
@@ -259,8 +258,8 @@ fn run(setup: Setup, role: &Role) -> io::Result<()> {
     while let Some((call, request)) = port.next()? {
         match request.ask {
             Ask::Share | Ask::ShareFile => {
-                let made = receive_shared(&mut port, request)?.and_then(|encoded| {
-                    let task = find(&tasks, request.task)?;
+                let encoded = receive_shared(&mut port, request)?;
+                let made = find(&tasks, request.task).and_then(|task| {
                     caught(|| (task.share)(encoded))
                         .unwrap_or_else(|panic| Err(format!("it panicked: {panic}")))
                         .map_err(|reason| format!("the worker cannot make the shared value of what was sent: {reason}"))
@@ -325,15 +324,15 @@ fn find(tasks: &[Entry], asked: Identity) -> Result<&Entry, String> {
 }
 
 /// The bytes of a shared value.
-fn receive_shared(port: &mut Port, request: Request) -> io::Result<Result<Encoded, String>> {
+fn receive_shared(port: &mut Port, request: Request) -> io::Result<Encoded> {
     if request.ask == Ask::Share {
-        return port.read_rest().map(|bytes| Ok(Encoded::owned(bytes)));
+        return port.read_rest().map(Encoded::owned);
     }
     let file =
         port.take_file().map(File::from).ok_or_else(|| io::Error::other("a file came without its descriptor"))?;
     // Another worker may have the room for it.
-    let mapped = Encoded::file(&file, request.length);
-    mapped.map(Ok).map_err(|error| io::Error::other(format!("the shared value cannot be mapped: {error}")))
+    Encoded::file(&file, request.length)
+        .map_err(|error| io::Error::other(format!("the shared value cannot be mapped: {error}")))
 }
 
 fn share<T: Task>(encoded: Encoded) -> Result<Box<dyn Any>, String> {

@@ -263,9 +263,7 @@ impl SharedBytes {
             holders.push(Arc::downgrade(holder));
         }
     }
-}
 
-impl SharedBytes {
     /// When one worker has found that it cannot run the task with this, no other is asked.
     pub(crate) fn refuse(&self, task: Identity, reason: &str) {
         self.refusal.get_or_init(|| (task, reason.to_owned()));

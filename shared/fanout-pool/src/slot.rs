@@ -91,7 +91,6 @@ pub(crate) struct Seat {
     scheduler: Arc<Calls>,
     woken: Rc<Woken>,
     pub(crate) waker: Arc<Waker>,
-    pub(crate) observer: Observer,
     /// What runs.
     call: Rc<Cell<Option<CallId>>>,
 }
@@ -147,7 +146,6 @@ fn attend(
     report: Sender<Result<(), StartError>>,
     is_of_the_least: bool,
 ) -> Result<(), StartError> {
-    let observer = lives.observer.clone();
     let mut seat = Seat {
         lives,
         worker: None,
@@ -156,7 +154,6 @@ fn attend(
         scheduler: Arc::clone(scheduler),
         woken: Rc::new(woken),
         waker: Arc::clone(waker),
-        observer,
         call: Rc::default(),
     };
     // One that is started for a call starts its process with it: another slot may have taken the call meanwhile.
@@ -206,6 +203,11 @@ fn attend(
 }
 
 impl Seat {
+    /// Who is told of events.
+    pub(crate) fn observer(&self) -> &Observer {
+        &self.lives.observer
+    }
+
     /// Whether the pool ends.
     pub(crate) fn is_closing(&self) -> bool {
         self.scheduler.stop.load(Ordering::Acquire)
@@ -213,8 +215,8 @@ impl Seat {
 
     fn spawn(&self) -> Result<Worker, StartError> {
         let pid = Rc::new(Cell::new(0));
-        let line: Option<OnLine> = self.observer.0.is_some().then(|| {
-            let (observer, call, pid) = (self.observer.clone(), Rc::clone(&self.call), Rc::clone(&pid));
+        let line: Option<OnLine> = self.observer().0.is_some().then(|| {
+            let (observer, call, pid) = (self.observer().clone(), Rc::clone(&self.call), Rc::clone(&pid));
             Rc::new(move |line: &str| {
                 observer.tell(|| Event::Line { pid: pid.get(), call: call.get(), line: line.to_owned() });
             }) as OnLine
@@ -236,7 +238,7 @@ impl Seat {
             self.calls = 0;
             let pid = worker.id();
             self.scheduler.has_worker(self.id, Some(pid));
-            self.observer.tell(|| Event::WorkerStarted { pid });
+            self.observer().tell(|| Event::WorkerStarted { pid });
             self.worker = Some(worker);
         }
         Ok(())
@@ -265,7 +267,7 @@ impl Seat {
     /// Says that there is no worker.
     pub(crate) fn told(&self, refusal: StartError) -> StartError {
         self.scheduler.refused(&refusal);
-        self.observer.tell(|| Event::WorkerRefused { why: refusal.to_string() });
+        self.observer().tell(|| Event::WorkerRefused { why: refusal.to_string() });
         refusal
     }
 
@@ -291,7 +293,7 @@ impl Seat {
     /// The worker that was taken is gone.
     pub(crate) fn lost(&self, pid: u32, why: &dyn ToString) {
         self.scheduler.has_worker(self.id, None);
-        self.observer.tell(|| Event::WorkerEnded { pid, why: why.to_string() });
+        self.observer().tell(|| Event::WorkerEnded { pid, why: why.to_string() });
     }
 
     fn end(&self, worker: Worker, why: &str) {

@@ -69,6 +69,14 @@ impl WorkerCommand {
         }
     }
 
+    /// As an error names it.
+    fn shown(&self) -> String {
+        match &self.folder {
+            Some(folder) => format!("{}` in the folder `{}", self.program.display(), folder.display()),
+            None => self.program.display().to_string(),
+        }
+    }
+
     fn command(&self) -> Command {
         let role = Role { parent: getpid(), limits: self.limits.clone() };
         let mut command = Command::new(&self.program);
@@ -265,15 +273,6 @@ impl Drop for Worker {
         // A process that was forked from this one has a copy, and not the worker.
         if self.owner.is_here() && self.exited().is_none() {
             self.kill();
-        }
-    }
-}
-
-impl WorkerCommand {
-    fn shown(&self) -> String {
-        match &self.folder {
-            Some(folder) => format!("{}` in the folder `{}", self.program.display(), folder.display()),
-            None => self.program.display().to_string(),
         }
     }
 }

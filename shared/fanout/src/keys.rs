@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use fanout_pool::registry::Entry;
 use fanout_pool::{
-    Builder, CallError, CallOptions, Handle, Here, Incoming, Outgoing, Pool, ReceiveError, Shared, StartError, Task,
-    Transfer,
+    Builder, CallError, CallOptions, Handle, Here, Incoming, Outgoing, Pool, ReceiveError, Shared, Task, Transfer,
 };
 use kernel::{Context, Exit, KeyError, Outcome, Stage};
 
@@ -175,7 +174,6 @@ pub fn key_error(error: CallError) -> KeyError {
         CallError::NotCrossed { reason, .. } => KeyError::NotCrossed { reason },
         CallError::NoMemory { bytes, .. } => KeyError::NoMemory { bytes },
         CallError::Refused { reason, .. } => KeyError::NotStarted(io::Error::other(reason)),
-        CallError::Forked => KeyError::NotStarted(StartError::from(io::Error::other(error.to_string())).into()),
         error => KeyError::NotStarted(io::Error::other(error.to_string())),
     }
 }
