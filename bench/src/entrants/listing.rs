@@ -1,11 +1,9 @@
 //! What strategies there are, by their own manifests.
 
-use std::path::{Path, PathBuf};
-use std::{fs, io};
-
-use serde::Deserialize;
+use std::path::Path;
 
 use crate::entrants::contender;
+use crate::entrants::manifest::{Manifest, ManifestError, Needs};
 
 /// A strategy, as its manifest tells of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,38 +12,8 @@ pub struct Listed {
     pub name: String,
     /// Its package's description; empty if it has none.
     pub description: String,
-}
-
-/// Why there is no list.
-#[derive(Debug, thiserror::Error)]
-pub enum ListError {
-    /// A folder or a manifest that cannot be read.
-    #[error("{}: {why}", .path.display())]
-    Io {
-        /// Which.
-        path: PathBuf,
-        /// What the system says.
-        why: io::Error,
-    },
-    /// A manifest that is none.
-    #[error("{}: {}", .path.display(), .why.message())]
-    Manifest {
-        /// Which.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: toml::de::Error,
-    },
-}
-
-#[derive(Deserialize)]
-struct Manifest {
-    package: Package,
-}
-
-#[derive(Deserialize)]
-struct Package {
-    #[serde(default)]
-    description: String,
+    /// What it needs and is not on PATH.
+    pub lacks: Option<Needs>,
 }
 
 /// The strategies in the folder `impls`, by name.
@@ -53,19 +21,20 @@ struct Package {
 /// # Errors
 ///
 /// Which folder or manifest cannot be read.
-pub fn strategies(impls: &Path) -> Result<Vec<Listed>, ListError> {
-    let names = contender::strategies(impls).map_err(|why| ListError::Io { path: impls.to_owned(), why })?;
+pub fn strategies(impls: &Path) -> Result<Vec<Listed>, ManifestError> {
+    let names = contender::strategies(impls).map_err(|why| ManifestError::Io { path: impls.to_owned(), why })?;
     let listed = |name: String| {
-        let path = impls.join(&name).join("Cargo.toml");
-        let text = fs::read_to_string(&path).map_err(|why| ListError::Io { path: path.clone(), why })?;
-        let manifest: Manifest = toml::from_str(&text).map_err(|why| ListError::Manifest { path, why })?;
-        Ok(Listed { name, description: manifest.package.description })
+        let manifest = Manifest::read(impls, &name)?;
+        let lacks = manifest.lacks().cloned();
+        Ok(Listed { name, description: manifest.package.description, lacks })
     };
     names.into_iter().map(listed).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn impls(manifests: &[(&str, &str)]) -> tempfile::TempDir {

@@ -5,6 +5,7 @@ pub mod contender;
 pub mod environment;
 pub mod lines;
 pub mod listing;
+pub mod manifest;
 pub mod name;
 pub mod notebook;
 pub mod own;

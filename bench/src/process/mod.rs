@@ -4,9 +4,10 @@ pub mod interrupt;
 pub mod tell;
 
 use std::io::{self, BufRead, BufReader, IsTerminal};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{env, thread};
 
 use crossbeam::channel::{Receiver, bounded, never};
 use crossbeam::select;
@@ -43,6 +44,11 @@ pub struct Running {
 /// Runs `command` to its end, and gives up on it after `limit` or on an interrupt.
 pub fn run(command: Command, limit: Option<Duration>, interrupt: &Interrupt) -> Result<Output, RunError> {
     Running::start(command)?.wait(limit, interrupt)
+}
+
+/// The folders in which a program is looked for by its name, in their order.
+pub fn folders_of_path() -> Vec<PathBuf> {
+    env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect()
 }
 
 /// Where the stderr of a program goes that must not fail because nobody reads it: to a terminal as it is, so that a bar can

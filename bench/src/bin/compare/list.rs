@@ -20,8 +20,9 @@ pub(crate) fn strategies(root: &Path) -> Result<()> {
     let listed = listing::strategies(&impls)?;
     let width = listed.iter().map(|listed| listed.name.len()).max().unwrap_or(0);
     let mut text = String::new();
-    for listing::Listed { name, description } in &listed {
-        let _ = writeln!(text, "{}", format!("{name:width$}  {description}").trim_end());
+    for listing::Listed { name, description, lacks } in &listed {
+        let lacks = lacks.as_ref().map(|needs| format!(" ({needs})")).unwrap_or_default();
+        let _ = writeln!(text, "{}", format!("{name:width$}  {description}{lacks}").trim_end());
     }
     tell::print(&text).context("standard output")
 }

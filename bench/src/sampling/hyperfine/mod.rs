@@ -6,6 +6,7 @@ use std::process::Command;
 use std::{env, io};
 
 use crate::entrants::contender::is_executable;
+use crate::process;
 
 pub mod export;
 
@@ -56,8 +57,7 @@ impl fmt::Display for Unfit {
 /// The first hyperfine that can time: on PATH, in the folder `beside`, or where [`install_command`] puts it. And what is
 /// wrong with those before it.
 pub fn find(root: &Path, beside: Option<&Path>) -> (Option<Timer>, Vec<Unfit>) {
-    let on_path = env::var_os("PATH").unwrap_or_default();
-    let folders = env::split_paths(&on_path).chain(beside.map(Path::to_owned));
+    let folders = process::folders_of_path().into_iter().chain(beside.map(Path::to_owned));
     let mut unfit = Vec::new();
     for place in folders.map(|dir| dir.join("hyperfine")).chain([root.join(INSTALLED)]) {
         if !place.is_file() {
