@@ -17,7 +17,7 @@ pub struct Needs {
     pub may_crash: bool,
     /// It is called from async code.
     pub inside_tokio: bool,
-    /// Nothing but this workspace's crates may come with it.
+    /// Nothing but this workspace's crates may come with it, and so no program either.
     pub no_dependencies: bool,
 }
 
@@ -58,7 +58,7 @@ impl Needs {
         !traits.is_demonstration
             && (!self.may_crash || traits.survives_abort == Some(true))
             && (!self.inside_tokio || traits.is_inside_tokio)
-            && (!self.no_dependencies || traits.dependencies.as_ref().is_some_and(|crates| crates.is_empty()))
+            && (!self.no_dependencies || traits.is_by_itself())
     }
 
     /// As they were asked for.
@@ -133,6 +133,7 @@ pub fn advise(model: &Model, case: &Case, needs: Needs, pictures: &Pictures) -> 
     if equals > 1 {
         reasons.push(equal(model, &predictions, pick, equals));
     }
+    reasons.extend([Some(pick), runner_up].into_iter().flatten().filter_map(|it| needed(model, &it.strategy)));
     Ok(Advice {
         pick: Some(pick.strategy.clone()),
         runner_up: runner_up.map(|prediction| prediction.strategy.clone()),
@@ -282,6 +283,12 @@ fn equal(model: &Model, predictions: &[Prediction], pick: &Prediction, equals: u
     )
 }
 
+/// The program that a strategy cannot do without.
+fn needed(model: &Model, name: &str) -> Option<String> {
+    let program = model.strategies.get(name)?.traits.needs.as_ref()?;
+    Some(format!("{name} needs the program {program} on PATH"))
+}
+
 impl Advice {
     /// For people.
     pub fn text(&self, case: &Case) -> String {
@@ -351,6 +358,18 @@ mod tests {
         assert_eq!(none.to_string(), "no strategy is left by --may-crash --inside-tokio");
         let all = advice(&case(), Needs::default()).predictions;
         assert!(all.iter().all(|it| it.strategy != "lock"), "a demonstration is no advice");
+    }
+
+    #[test]
+    fn a_program_that_comes_along_is_told_of() {
+        let mut model = synthetic::truth();
+        model.strategies.get_mut("counter").unwrap().traits.needs = Some("a-server".to_owned());
+        let advice = |needs| advise(&model, &case(), needs, &pictures()).unwrap();
+        let given = advice(Needs::default());
+        assert_eq!(given.pick.as_deref(), Some("counter"));
+        assert_eq!(given.reasons.last().unwrap(), "counter needs the program a-server on PATH");
+        let alone = advice(Needs { no_dependencies: true, ..Needs::default() });
+        assert!(alone.predictions.iter().all(|it| it.strategy != "counter"), "{:?}", alone.predictions);
     }
 
     #[test]

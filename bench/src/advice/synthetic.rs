@@ -47,6 +47,7 @@ pub(crate) fn truth() -> Model {
             survives_abort: Some(schedule == Schedule::Greedy && start > 1e-3),
             is_inside_tokio: crates.contains(&"pool"),
             is_demonstration: false,
+            needs: None,
         },
     };
     let lock = strategy(Schedule::One, 8e-5, 1e-7, 1.0, &[], 44);

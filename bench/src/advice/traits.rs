@@ -6,6 +6,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::entrants::manifest::Manifest;
+
 /// What counts beside time.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Traits {
@@ -19,56 +21,35 @@ pub struct Traits {
     pub is_inside_tokio: bool,
     /// Whether it only shows something, and is no advice: `demonstration`, likewise.
     pub is_demonstration: bool,
-}
-
-/// The part of a manifest that is read.
-#[derive(Default, Deserialize)]
-struct Manifest {
-    #[serde(default)]
-    dependencies: toml::Table,
-    #[serde(default)]
-    package: Package,
-}
-
-#[derive(Default, Deserialize)]
-struct Package {
-    #[serde(default)]
-    metadata: Metadata,
-}
-
-#[derive(Default, Deserialize)]
-struct Metadata {
-    #[serde(default)]
-    fanout: Fanout,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct Fanout {
-    #[serde(default)]
-    inside_tokio: bool,
-    #[serde(default)]
-    demonstration: bool,
+    /// The program that it needs on PATH, if it needs one: `needs`, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs: Option<String>,
 }
 
 impl Traits {
+    /// Whether neither a crate nor a program comes with it.
+    pub(crate) fn is_by_itself(&self) -> bool {
+        self.needs.is_none() && self.dependencies.as_ref().is_some_and(BTreeSet::is_empty)
+    }
+
     /// Of the strategy `name`, as far as the manifest in `root` tells. A crate of this workspace is one that the root's manifest has
     /// a path for: what is in it, a user of the strategy writes or copies anyway.
     pub(crate) fn read(root: Option<&Path>, name: &str) -> Traits {
         let read = |path: &Path| toml::from_str::<toml::Table>(&fs::read_to_string(path).ok()?).ok();
         let Some(root) = root else { return Traits::default() };
-        let own = root.join("impls").join(name).join("Cargo.toml");
-        let Some((workspace, own)) = read(&root.join("Cargo.toml")).zip(read(&own)) else { return Traits::default() };
-        let Ok(manifest) = own.try_into::<Manifest>() else { return Traits::default() };
+        let own = Manifest::read(&root.join("impls"), name).ok();
+        let Some((workspace, manifest)) = read(&root.join("Cargo.toml")).zip(own) else { return Traits::default() };
         let is_ours = |name: &str, dependency: &toml::Value| {
             let entry = workspace.get("workspace").and_then(|it| it.get("dependencies")).and_then(|it| it.get(name));
             dependency.get("path").is_some() || entry.is_some_and(|entry| entry.get("path").is_some())
         };
         let others = manifest.dependencies.iter().filter(|(name, dependency)| !is_ours(name, dependency));
+        let fanout = &manifest.package.metadata.fanout;
         Traits {
             dependencies: Some(others.map(|(name, _)| name.clone()).collect()),
-            is_inside_tokio: manifest.package.metadata.fanout.inside_tokio,
-            is_demonstration: manifest.package.metadata.fanout.demonstration,
+            is_inside_tokio: fanout.inside_tokio,
+            is_demonstration: fanout.demonstration,
+            needs: fanout.needs.as_ref().map(|needs| needs.program.clone()),
             ..Traits::default()
         }
     }
@@ -94,6 +75,7 @@ mod tests {
         assert_eq!(names.iter().filter(is_inside).collect::<Vec<_>>(), ["tokio-blocking", "tokio-rayon"]);
         let shows = |name: &&String| of(name).is_demonstration;
         assert_eq!(names.iter().filter(shows).collect::<Vec<_>>(), ["global-lock"]);
+        assert_eq!(of("sequential").needs, None);
     }
 
     #[test]
