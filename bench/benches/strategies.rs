@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use bench::entrants::building;
-use bench::entrants::contender::{self, Contender};
+use bench::entrants::contender::Contender;
+use bench::entrants::selection::Selection;
 use bench::process;
 use bench::process::interrupt::Interrupt;
 use bench::run::allocator::Allocator;
@@ -39,7 +40,7 @@ fn main() -> ExitCode {
 /// Benches all strategies and returns how many of them failed.
 fn run(criterion: &mut Criterion) -> Result<usize> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("bench has a parent")?;
-    let names = contender::select(&contender::strategies(&root.join("impls"))?, &[])?;
+    let names = Selection::of(&[], root, false)?.in_source(root)?.told();
     // A Ctrl-C ends this whole program.
     let (_held, interrupt) = Interrupt::channel();
     let executables = building::build(root, &names, Allocator::System, &interrupt)?;

@@ -176,3 +176,14 @@ fn a_build_that_checks_itself_is_refused_by_its_reason() {
     assert!(stderr(&output).contains("was built with debug assertions"), "{}", stderr(&output));
     assert!(!workspace.path("results/local").exists());
 }
+
+#[test]
+fn what_needs_a_program_that_is_not_here_is_not_built() {
+    let workspace = Workspace::new("", "[build]\nrustflags = [\"--cfg\", \"wanted\"]\n");
+    let needs = "needs = { program = \"no-such-server\", install = \"Debian: apt-get install no-such-server\" }";
+    let manifest = fs::read_to_string(workspace.path("impls/twice/Cargo.toml")).unwrap();
+    workspace.write("impls/twice/Cargo.toml", &format!("{manifest}\n[package.metadata.fanout]\n{needs}\n"));
+    workspace.measured(&[]);
+    assert!(workspace.path("target/release/sequential").is_file());
+    assert!(!workspace.path("target/release/twice").exists());
+}

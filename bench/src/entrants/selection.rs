@@ -8,6 +8,7 @@ use crate::entrants::building;
 use crate::entrants::contender::{self, Contender, SelectError};
 use crate::entrants::environment::{self, INTERPRETER, Missing};
 use crate::entrants::lines;
+use crate::entrants::manifest::{self, Lacking};
 use crate::entrants::notebook::{self, FOLDER, OTHER_BITS, SAME_BITS};
 use crate::process::interrupt::Interrupt;
 use crate::process::tell;
@@ -25,6 +26,14 @@ pub struct Selection {
     brought: Vec<String>,
     /// Programs of the notebook.
     programs: Vec<String>,
+}
+
+/// The strategies that were selected.
+pub struct Selected {
+    /// Those that can run here.
+    pub names: Vec<String>,
+    /// Those that need a program which is not here.
+    pub lacking: Vec<Lacking>,
 }
 
 /// The notebook's rows.
@@ -63,24 +72,55 @@ impl Selection {
         Ok(Selection { strategies, brought, programs: if programs.is_empty() { known } else { programs } })
     }
 
-    /// The strategies, of those that are there.
-    fn select(&self, known: &[String]) -> Result<Vec<String>> {
+    /// The strategies, of those that are there. One that lacks a program is left out; if nothing else was named, that is an error,
+    /// since `sequential` alone is not what was asked for.
+    fn select(&self, known: &[String], impls: &Path) -> Result<Selected> {
         let brought = self.brought.iter().filter(|name| known.contains(name));
         let only: Vec<String> = self.strategies.iter().chain(brought).cloned().collect();
-        contender::select(known, &only).map_err(as_usage)
+        let mut names = contender::select(known, &only).map_err(as_usage)?;
+        let lacking = manifest::lacking(impls, &names)?;
+        names.retain(|name| lacking.iter().all(|lacking| lacking.strategy != *name));
+        let has_others = names.iter().any(|name| name != SEQUENTIAL) || !self.programs.is_empty();
+        if !self.strategies.is_empty() && !lacking.is_empty() && !has_others {
+            let lacking: Vec<String> = lacking.iter().map(Lacking::to_string).collect();
+            return Err(Usage(format!("--only: {}", lacking.join("; "))).into());
+        }
+        Ok(Selected { names, lacking })
     }
 
     /// The strategies in the folder `impls`.
-    pub fn in_source(&self, root: &Path) -> Result<Vec<String>> {
+    pub fn in_source(&self, root: &Path) -> Result<Selected> {
         let impls = root.join("impls");
         let known = contender::strategies(&impls).with_context(|| format!("there is no {}", impls.display()))?;
-        self.select(&known)
+        self.select(&known, &impls)
     }
 
-    /// The strategies that somebody else has built.
-    pub fn carried(&self, dir: &Path) -> Result<Vec<String>> {
+    /// The strategies that somebody else has built in `dir`. What they need is needed here too, as far as the source at `root` tells
+    /// of it.
+    pub fn carried(&self, dir: &Path, root: &Path) -> Result<Selected> {
         let known = contender::programs(dir).map_err(|error| unreadable("--bin-dir", dir, &error))?;
-        self.select(&known)
+        self.select(&known, &root.join("impls"))
+    }
+}
+
+impl Selected {
+    /// Those that can run here, once it was said which cannot.
+    pub fn told(self) -> Vec<String> {
+        self.lacking.iter().for_each(|lacking| tell::warn(format_args!("not measured: {lacking}")));
+        self.names
+    }
+
+    /// A row for each that cannot, with each of `allocators`, and why.
+    pub(crate) fn not_measured(&self, root: &Path, allocators: &[Allocator]) -> Vec<(Contender, String)> {
+        let with = |allocator: Allocator| {
+            let row = move |lacking: &Lacking| {
+                let name = &lacking.strategy;
+                let program = Contender::program(Path::new(name), name);
+                (described(program, root, name, allocator), lacking.needs.to_string())
+            };
+            self.lacking.iter().filter(move |_| allocators.contains(&allocator)).map(row)
+        };
+        with_the_systems(allocators).flat_map(with).collect()
     }
 }
 

@@ -142,7 +142,8 @@ fn headline(run: &Run) -> String {
         return "Nothing was timed.".to_owned();
     }
     if run.plan.has_several_jobs() {
-        let (rows, jobs) = (run.plan.rows.len(), run.plan.jobs().count());
+        let rows = run.plan.rows.iter().filter(|row| row.not_measured.is_none()).count();
+        let jobs = run.plan.jobs().count();
         let table = match run.plan.sweep.as_deref() {
             Some("cases") => "The table has a row for each job.",
             _ => "Each table has a column for each job.",
@@ -171,6 +172,11 @@ fn notes(run: &Run) -> Vec<String> {
     let mut notes = Vec::new();
     if !failed.is_empty() {
         notes.push(format!("Failed: {}. The section “Failed” says why.", failed.join(", ")));
+    }
+    let left_out: Vec<String> =
+        run.plan.rows.iter().filter(|row| row.not_measured.is_some()).map(|row| literal(&row.name)).collect();
+    if !left_out.is_empty() {
+        notes.push(format!("Not measured: {}. The section “Not measured” says why.", left_out.join(", ")));
     }
     if !run.is_timed() {
         notes.push("Nothing was timed in this run: there are no times to show.".to_owned());

@@ -212,10 +212,14 @@ impl Plan {
         self.brief || self.sweep.is_some()
     }
 
-    /// The strategies and the notebook's programs of it, each once: one is a row for each generator and each allocator.
+    /// The strategies that it measures, and the notebook's programs of it, each once: one is a row for each generator and each
+    /// allocator.
     pub fn names(&self) -> Vec<String> {
         let rows = self.rows.iter().filter(|row| row.rng.is_none() || row.kind == Kind::Notebook);
-        let rows = rows.filter(|row| matches!(row.kind, Kind::Strategy | Kind::Notebook));
+        let rows = rows.filter(|row| match row.kind {
+            Kind::Strategy => row.not_measured.is_none(),
+            kind => kind == Kind::Notebook,
+        });
         let names: BTreeSet<&str> = rows.map(|row| row.name.split('.').next().unwrap_or(&row.name)).collect();
         names.into_iter().map(str::to_owned).collect()
     }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::entrants::contender::Contender;
+use crate::entrants::manifest;
 use crate::entrants::notebook::{self, Clock, SAME_BITS};
 use crate::entrants::selection;
 use crate::numbers::difference;
@@ -21,7 +22,7 @@ use crate::run::folder::Folder;
 use crate::run::footprint::{Footprint, Peak};
 use crate::run::job::Job;
 use crate::run::machine::{Activity, Machine, Others, Python};
-use crate::run::plan::{Cell, Ended, FORMAT, Kind, Plan, SEQUENTIAL};
+use crate::run::plan::{Cell, Ended, FORMAT, Kind, Plan, Row, SEQUENTIAL};
 use crate::run::sample::{Cold, Failure, Line, Round, Stage};
 use crate::run::sweep::{End, Sweep};
 use crate::run::{Measured, Run};
@@ -167,6 +168,7 @@ pub fn resume(dir: &Path, request: &Request, root: &Path, interrupt: &Interrupt)
     let jobs: Vec<Job> = run.plan.jobs().cloned().collect();
     let (sweep, allocators) = (run.plan.sweep.clone(), run.plan.allocators());
     let only = run.plan.names();
+    check_needs(dir, &only, root)?;
     let python = run.plan.has_notebook().then(|| request.python.clone().unwrap_or_else(|| "python3".to_owned()));
     let request = Request { only, allocators, sweep, python, jobs: jobs.clone(), ..request.clone() };
     let programs = programs::find(&request, root, interrupt)?;
@@ -189,6 +191,18 @@ pub fn resume(dir: &Path, request: &Request, root: &Path, interrupt: &Interrupt)
     run.plan.ended = None;
     let folder = Folder::open(dir).map_err(|error| Usage(format!("--resume: {error}")))?;
     Session::new(run, folder, &programs, answers, interrupt, alone).whole(&programs, None)
+}
+
+/// That the programs which the strategies of the run in `dir` need are still here: it would lack rows otherwise.
+///
+/// # Errors
+///
+/// What the first strategy lacks.
+pub fn check_needs(dir: &Path, strategies: &[String], root: &Path) -> Result<()> {
+    match manifest::lacking(&root.join("impls"), strategies)?.first() {
+        Some(lacking) => Err(Usage(format!("--resume {}: its row {lacking}", dir.display())).into()),
+        None => Ok(()),
+    }
 }
 
 /// The machine, with what the programs were built with.
@@ -246,6 +260,13 @@ fn references(sequential: &Contender, jobs: &[Job], interrupt: &Interrupt) -> Re
 fn plan(request: &Request, programs: &Programs, stamp: String) -> Plan {
     let rows = programs.contenders.iter().map(|contender| contender.row(None));
     let not_measured = programs.not_measured.iter().map(|(contender, why)| contender.row(Some(why.clone())));
+    let mut rows: Vec<Row> = rows.chain(not_measured).collect();
+    for left_out in &request.left_out {
+        // What cannot run a job of the reader's is known by now.
+        if rows.iter().all(|row| row.name != left_out.name) {
+            rows.push(left_out.clone());
+        }
+    }
     Plan {
         format: FORMAT,
         stamp,
@@ -253,7 +274,7 @@ fn plan(request: &Request, programs: &Programs, stamp: String) -> Plan {
         sweep: request.sweep.clone(),
         own: request.own.as_ref().map(|own| own.planned()),
         full: request.full,
-        rows: rows.chain(not_measured).collect(),
+        rows,
         cells: cells(request, &programs.contenders),
         stop: request.stop,
         brief: request.is_brief,

@@ -123,11 +123,10 @@ pub fn prepare(
     heard: &Heard<'_>,
     interrupt: &Interrupt,
 ) -> Result<Prepared> {
-    let Found { mut job, contenders, unbuilt, root: workspace } = match carried {
+    let Found { mut job, contenders, mut cannot, unbuilt, root: workspace } = match carried {
         Some(dir) => found_in(dir, &asked, only, allocators, root)?,
         None => built(&asked, only, allocators, root, interrupt)?,
     };
-    let mut cannot = Vec::new();
     let mut can = Vec::new();
     for contender in contenders {
         if unbuilt.contains(&contender.name) {
@@ -177,6 +176,8 @@ fn place(job: &OwnJob, root: &Path) -> String {
 struct Found {
     job: OwnJob,
     contenders: Vec<Contender>,
+    /// Those that were not built, or not taken, since they cannot run here, and why.
+    cannot: Vec<(Contender, String)>,
     unbuilt: Vec<String>,
     /// The workspace that they are of.
     root: PathBuf,
@@ -192,10 +193,11 @@ fn built(
 ) -> Result<Found> {
     let job = OwnJob::find(&asked.path, root).map_err(|error| Usage(format!("--job: {error}")))?;
     job.check_features(&asked.features).map_err(|error| Usage(format!("--features: {error}")))?;
-    let names = Selection::of(only, root, false)?.in_source(root)?;
+    let selected = Selection::of(only, root, false)?.in_source(root)?;
+    let (cannot, names) = (selected.not_measured(root, allocators), selected.told());
     let strategies = if names.len() == 1 { "strategy" } else { "strategies" };
     tell::say(format_args!("building `{}` with {} {strategies}", job.name, names.len()));
-    let mut found = Found { job, contenders: Vec::new(), unbuilt: Vec::new(), root: PathBuf::new() };
+    let mut found = Found { job, contenders: Vec::new(), cannot, unbuilt: Vec::new(), root: PathBuf::new() };
     for allocator in selection::with_the_systems(allocators) {
         let names = selection::names_with(allocator, &names, allocators);
         let built = own::build(&found.job, root, &names, &asked.features, allocator, interrupt);
@@ -225,7 +227,8 @@ fn built(
 
 /// Those that were carried here.
 fn found_in(dir: &Path, asked: &Asked, only: &[String], allocators: &[Allocator], root: &Path) -> Result<Found> {
-    let names = Selection::of(only, root, false)?.carried(dir)?;
+    let selected = Selection::of(only, root, false)?.carried(dir, root)?;
+    let (cannot, names) = (selected.not_measured(root, allocators), selected.told());
     let mut contenders = Vec::new();
     for allocator in selection::with_the_systems(allocators) {
         for name in selection::names_with(allocator, &names, allocators) {
@@ -236,7 +239,7 @@ fn found_in(dir: &Path, asked: &Asked, only: &[String], allocators: &[Allocator]
             contenders.push(contender(&path, root, &name, allocator)?);
         }
     }
-    Ok(Found { job: OwnJob::carried(&asked.path), contenders, unbuilt: Vec::new(), root: root.to_owned() })
+    Ok(Found { job: OwnJob::carried(&asked.path), contenders, cannot, unbuilt: Vec::new(), root: root.to_owned() })
 }
 
 /// The program at `path`, run where the user is.

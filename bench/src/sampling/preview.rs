@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use crate::entrants::contender::{self, Contender};
+use crate::entrants::manifest::Lacking;
 use crate::numbers::stopping;
 use crate::process::interrupt::{Interrupt, Interrupted};
 use crate::run::job::Job;
 use crate::run::plan::{Cell, Kind, SEQUENTIAL, Stop};
 use crate::sampling::ask::{ask, with};
 use crate::sampling::engine::{self, FEW, GUESS_PER_VALUE, SLOW};
-use crate::sampling::programs::{self, Request};
+use crate::sampling::programs::{self, Expected, Request};
 use crate::sampling::progress::about;
 
 /// Bounds the one run of `sequential` that the guess is made from. A job that takes longer has no guess.
@@ -28,6 +29,7 @@ const PRODUCTS: u64 = 100_000_000;
 /// What would be measured.
 pub struct Preview {
     rows: Vec<String>,
+    lacking: Vec<Lacking>,
     jobs: Vec<Job>,
     cells: Vec<Cell>,
     stop: Stop,
@@ -50,12 +52,13 @@ impl Preview {
     ///
     /// What is wrong with the request.
     pub fn of(request: &Request, root: &Path, interrupt: &Interrupt) -> Result<Preview> {
-        let contenders = programs::expected(request, root)?;
+        let Expected { contenders, lacking } = programs::expected(request, root)?;
         let paces = paces(&contenders, &request.jobs, interrupt)?;
         let cells = engine::cells(request, &contenders);
         let time = paces.map(|paces| time(&contenders, &cells, request, &paces));
         Ok(Preview {
             rows: contenders.iter().map(|contender| contender.name.clone()).collect(),
+            lacking,
             jobs: request.jobs.clone(),
             cells,
             stop: request.stop,
@@ -75,6 +78,9 @@ impl Preview {
 impl fmt::Display for Preview {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}: {}", counted(self.rows.len(), "row"), self.rows.join(", "))?;
+        for lacking in &self.lacking {
+            writeln!(f, "not measured: {lacking}")?;
+        }
         writeln!(f, "{}:", counted(self.jobs.len(), "job"))?;
         for job in &self.jobs {
             let neighbour = if job.neighbour { "  (beside a busy program)" } else { "" };
@@ -275,6 +281,7 @@ mod tests {
             python: None,
             jobs,
             own: None,
+            left_out: Vec::new(),
             is_brief: false,
             stop: stop(None),
             shuffle_seed: 1,
@@ -289,7 +296,8 @@ mod tests {
         let jobs = vec![job("fill", 10, 100)];
         let contender = Contender::program(Path::new("/w/target/release/sequential"), "target/release/sequential");
         let cells = vec![contender.at(0, &jobs, 3), contender.control().at(0, &jobs, 3)];
-        Preview { rows: vec!["sequential".into(), "sequential.control".into()], jobs, cells, stop, time }
+        let rows = vec!["sequential".into(), "sequential.control".into()];
+        Preview { rows, lacking: Vec::new(), jobs, cells, stop, time }
     }
 
     #[test]

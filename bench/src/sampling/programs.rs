@@ -6,13 +6,14 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 
 use crate::entrants::contender::Contender;
-use crate::entrants::selection::{self, Notebook, Selection, Strategies};
+use crate::entrants::manifest::Lacking;
+use crate::entrants::selection::{self, Notebook, Selected, Selection, Strategies};
 use crate::entrants::toolchain::{self, Toolchain};
 use crate::process::interrupt::Interrupt;
 use crate::process::tell;
 use crate::run::allocator::Allocator;
 use crate::run::job::Job;
-use crate::run::plan::{Cell, Kind, SEQUENTIAL, Stop};
+use crate::run::plan::{Cell, Kind, Row, SEQUENTIAL, Stop};
 use crate::run::sweep::{Sweep, Timed};
 use crate::sampling::own::Prepared;
 use crate::sampling::{hyperfine, setup};
@@ -36,6 +37,8 @@ pub struct Request {
     pub jobs: Vec<Job>,
     /// The job of the reader's that they are of.
     pub own: Option<Arc<Prepared>>,
+    /// Rows that the run which this is a sweep of did not measure.
+    pub left_out: Vec<Row>,
     /// Whether it is a first look at it, which leaves out what is no sample.
     pub is_brief: bool,
     /// When there are rounds enough.
@@ -77,12 +80,17 @@ pub fn find(request: &Request, root: &Path, interrupt: &Interrupt) -> Result<Pro
     // What can be refused is refused before anything is built.
     let selection = Selection::of(&request.only, root, request.python.is_some())?;
     let carried = request.bin_dir.as_deref();
-    let names = match carried {
-        Some(dir) => selection.carried(dir)?,
+    let selected = match carried {
+        Some(dir) => selection.carried(dir, root)?,
         None => selection.in_source(root)?,
     };
-    let hyperfine = setup::find_hyperfine(root, carried, interrupt)?;
     let own = request.own.as_deref();
+    // Before its keys ran alone, it was said which strategies cannot run a job of the reader's.
+    let (mut not_measured, names) = match own {
+        Some(own) => (own.cannot.clone(), selected.names),
+        None => (selected.not_measured(root, &request.allocators), selected.told()),
+    };
+    let hyperfine = setup::find_hyperfine(root, carried, interrupt)?;
     let Strategies { mut contenders, unbuilt } = match (own, carried) {
         (Some(own), _) => Strategies { contenders: own.contenders_of(&names), unbuilt: own.unbuilt.clone() },
         (None, Some(dir)) => selection::carried(dir, root, &names, &request.allocators)?,
@@ -107,7 +115,6 @@ pub fn find(request: &Request, root: &Path, interrupt: &Interrupt) -> Result<Pro
     let sequential = contenders.iter().find(|contender| contender.name == SEQUENTIAL).context("no sequential")?.clone();
     let Notebook { counterparts, programs, missing, requirements_xxh3 } = notebook;
     contenders.extend(counterparts);
-    let mut not_measured = own.map_or_else(Vec::new, |own| own.cannot.clone());
     match missing {
         Some(missing) => not_measured.extend(programs.into_iter().map(|program| (program, missing.to_string()))),
         None => contenders.extend(programs),
@@ -127,16 +134,30 @@ pub fn find(request: &Request, root: &Path, interrupt: &Interrupt) -> Result<Pro
     })
 }
 
-/// The rows of what is asked for, as far as that is known before anything is built or installed, the control last if there is one.
+/// What is known of a run before anything is built or installed.
+pub struct Expected {
+    /// Its rows, the control last if there is one.
+    pub contenders: Vec<Contender>,
+    /// Strategies that cannot run here.
+    pub lacking: Vec<Lacking>,
+}
+
+/// What is asked for, as far as that is known before anything is built or installed.
 ///
 /// # Errors
 ///
 /// What is wrong with the request.
-pub fn expected(request: &Request, root: &Path) -> Result<Vec<Contender>> {
+pub fn expected(request: &Request, root: &Path) -> Result<Expected> {
     let selection = Selection::of(&request.only, root, request.python.is_some())?;
-    let mut contenders = match request.bin_dir.as_deref() {
-        Some(dir) => selection::carried(dir, root, &selection.carried(dir)?, &request.allocators)?.contenders,
-        None => selection::to_be_built(root, &selection.in_source(root)?, &request.allocators)?,
+    let (mut contenders, lacking) = match request.bin_dir.as_deref() {
+        Some(dir) => {
+            let Selected { names, lacking } = selection.carried(dir, root)?;
+            (selection::carried(dir, root, &names, &request.allocators)?.contenders, lacking)
+        }
+        None => {
+            let Selected { names, lacking } = selection.in_source(root)?;
+            (selection::to_be_built(root, &names, &request.allocators)?, lacking)
+        }
     };
     contenders.retain(|contender| request.is_for(contender));
     let control = contenders.iter().find(|contender| contender.name == SEQUENTIAL).map(Contender::control);
@@ -145,7 +166,7 @@ pub fn expected(request: &Request, root: &Path) -> Result<Vec<Contender>> {
         contenders.extend(selection::notebook_programs(root, &selection));
     }
     contenders.extend(control.filter(|_| request.has_control()));
-    Ok(contenders)
+    Ok(Expected { contenders, lacking })
 }
 
 impl Request {

@@ -21,8 +21,15 @@ use crate::numbers::stats::Ratio;
 use crate::run::Run;
 use crate::run::footprint::{Footprint, Peak};
 use crate::run::job::{INDEX_BYTES, Job, Own};
-use crate::run::plan::Plan;
+use crate::run::plan::{Kind, Plan};
 use crate::run::sample::Survival;
+
+/// A line for each strategy that could not be measured here, for tables without such rows.
+pub(crate) fn not_measured(run: &Run) -> String {
+    let strategies = run.plan.rows.iter().filter(|row| row.kind == Kind::Strategy);
+    let line = |(name, why): (&str, &String)| format!("Not measured: {name}: {why}.\n\n");
+    strategies.filter_map(|row| row.not_measured.as_ref().map(|why| (row.name.as_str(), why))).map(line).collect()
+}
 
 /// The job in words; of a sweep, its jobs.
 pub fn title(plan: &Plan) -> String {

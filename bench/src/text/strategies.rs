@@ -4,7 +4,7 @@ use crate::numbers::standings::{Standing, Standings};
 use crate::run::Run;
 use crate::run::plan::SEQUENTIAL;
 use crate::text::table::{Align, markdown, without};
-use crate::text::{compared, made_by, number, or_nothing, seen, survives};
+use crate::text::{compared, made_by, not_measured, number, or_nothing, seen, survives};
 
 /// The table, and what made it.
 pub fn table(run: &Run) -> String {
@@ -37,7 +37,8 @@ pub fn table(run: &Run) -> String {
         return "Nothing was timed.\n".to_owned();
     }
     let (columns, rows) = of_job(run, &columns, rows);
-    format!("{}\n{}{}\n", markdown(&columns, &rows), limits(&standings), made_by(run))
+    let limits = limits(&standings);
+    format!("{}\n{limits}{}{}\n", markdown(&columns, &rows), not_measured(run), made_by(run))
 }
 
 /// A table without shares of the limit, where the job is the reader's: nobody knows what its limit is.

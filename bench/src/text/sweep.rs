@@ -8,7 +8,7 @@ use crate::numbers::views::View;
 use crate::run::Run;
 use crate::run::job::Job;
 use crate::text::table::{Align, markdown};
-use crate::text::{compared, made_by, number, or_nothing, to_output, views};
+use crate::text::{compared, made_by, not_measured, number, or_nothing, to_output, views};
 
 /// The tables of a run of several jobs, each with its question above it; the ratios with their intervals if those are wanted.
 pub fn tables(run: &Run, intervals: bool) -> String {
@@ -44,7 +44,7 @@ pub fn part(run: &Run) -> String {
         true => format!("{viewed}{}", tables(run, false)),
         false => format!("{viewed}{}", one_job(run)),
     };
-    format!("{tables}{}\n", made_by(run))
+    format!("{tables}{}{}\n", not_measured(run), made_by(run))
 }
 
 /// The allocators of a run of one job.

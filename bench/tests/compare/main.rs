@@ -6,6 +6,7 @@ mod allocating;
 mod asking;
 mod full;
 mod measuring;
+mod needing;
 mod opening;
 mod publishing;
 mod resuming;

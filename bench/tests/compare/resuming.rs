@@ -51,7 +51,7 @@ fn complete(rounds: u32) -> BTreeMap<(&'static str, String, u32), usize> {
     places
 }
 
-fn resume(tree: &Tree, dir: &Path) -> Output {
+pub(crate) fn resume(tree: &Tree, dir: &Path) -> Output {
     tree.compare(&["--bin-dir", "programs", "--resume", dir.to_str().unwrap()]).output().unwrap()
 }
 
@@ -208,7 +208,7 @@ fn an_interrupted_run_goes_on_and_measures_nothing_again() {
 }
 
 /// A run of one round whose last samples were never written.
-fn unfinished(tree: &Tree) -> std::path::PathBuf {
+pub(crate) fn unfinished(tree: &Tree) -> std::path::PathBuf {
     assert_status(&tree.measure(&["--rounds", "1"]), 0);
     let dir = tree.run_dir();
     let plan = fs::read_to_string(dir.join("run.json")).unwrap();

@@ -191,10 +191,11 @@ fn check_model(asked: &Advise, dir: &Path, root: &Path, interrupt: &Interrupt) -
     let contenders = match &asked.bin_dir {
         Some(bin_dir) => {
             let bin_dir = crate::folder("--bin-dir", bin_dir)?;
-            selection::carried(&bin_dir, root, &selection.carried(&bin_dir)?, &[Allocator::System])?
+            let names = selection.carried(&bin_dir, root)?.told();
+            selection::carried(&bin_dir, root, &names, &[Allocator::System])?
         }
         None => {
-            let names = selection.in_source(root)?;
+            let names = selection.in_source(root)?.told();
             let built = selection::built(root, &names, &[Allocator::System], interrupt);
             interrupt.check()?;
             built?

@@ -44,7 +44,9 @@ pub(crate) fn measure_sweeps(dir: &Path, given: &Request, root: &Path, interrupt
     let plan = Run::read(dir)?.plan;
     let job = plan.job().ok_or_else(|| Usage(format!("{}: it has no job", dir.display())))?;
     let plain = plan.rows.iter().filter(|row| row.is_plain());
-    let strategies: Vec<String> = plain.map(|row| row.name.clone()).collect();
+    // What was not to be measured is not looked for again: a sweep has the rows of its run, and says of the same that it lacks them.
+    let (strategies, left_out): (Vec<&Row>, Vec<&Row>) = plain.partition(|row| row.not_measured.is_none());
+    let strategies: Vec<String> = strategies.into_iter().map(|row| row.name.clone()).collect();
     // What the run was asked for counts, also if this process was only asked to go on with it.
     let given = &Request {
         stop: plan.stop,
@@ -52,6 +54,7 @@ pub(crate) fn measure_sweeps(dir: &Path, given: &Request, root: &Path, interrupt
         condition: plan.condition,
         results: dir.to_owned(),
         command: plan.command.clone(),
+        left_out: left_out.into_iter().cloned().collect(),
         ..given.clone()
     };
     let mut worst = 0;
@@ -103,7 +106,7 @@ pub(crate) fn measure_sweeps(dir: &Path, given: &Request, root: &Path, interrupt
 ///
 /// What is wrong with the request.
 pub(crate) fn requests(given: &Request, root: &Path) -> Result<Vec<(&'static Sweep, Request)>> {
-    let rows = programs::expected(given, root)?.into_iter().map(|contender| contender.row(None));
+    let rows = programs::expected(given, root)?.contenders.into_iter().map(|contender| contender.row(None));
     let rows: Vec<String> = rows.filter(Row::is_plain).map(|row| row.name).collect();
     let job = &given.jobs[0];
     sweeps(job).map(|sweep| Ok((sweep, request(sweep, job, &rows, given)?))).collect()
@@ -111,9 +114,10 @@ pub(crate) fn requests(given: &Request, root: &Path) -> Result<Vec<(&'static Swe
 
 /// A sweep over those of the strategies of a run that it is for. `given` says when that has rounds enough, and how it is measured.
 fn request(sweep: &Sweep, job: &Job, strategies: &[String], given: &Request) -> Result<Request, Usage> {
-    let is_for = |name: &&String| sweep.only.is_empty() || sweep.only.contains(&name.as_str());
+    let is_for = |name: &str| sweep.only.is_empty() || sweep.only.contains(&name);
     Ok(Request {
-        only: strategies.iter().filter(is_for).cloned().collect(),
+        only: strategies.iter().filter(|name| is_for(name)).cloned().collect(),
+        left_out: given.left_out.iter().filter(|row| is_for(&row.name)).cloned().collect(),
         allocators: sweep.allocators.to_vec(),
         sweep: Some(sweep.name.to_owned()),
         full: false,

@@ -143,7 +143,12 @@ fn measure(options: &Options, root: &Path) -> Result<u8> {
         Some(dir) => {
             let plan = read(&folder("--resume", dir)?).map_err(|error| Usage(format!("--resume: {error}")))?.plan;
             let is_over = plan.ended == Some(Ended::Complete) && !plan.full;
-            if is_over { None } else { own::prepare_again(&options.measuring, &plan, root, &interrupt)? }
+            if is_over {
+                None
+            } else {
+                engine::check_needs(dir, &plan.names(), root)?;
+                own::prepare_again(&options.measuring, &plan, root, &interrupt)?
+            }
         }
     };
     let job = if is_new { Some(options.job(own.as_deref())?) } else { None };
@@ -203,6 +208,7 @@ fn request(options: &Measuring, is_new: bool, root: &Path) -> Result<Request> {
         python: None,
         jobs: Vec::new(),
         own: None,
+        left_out: Vec::new(),
         is_brief: false,
         stop: options.stop(),
         shuffle_seed: options.shuffle_seed(),

@@ -64,8 +64,8 @@ const STATUS_OF_A_CHECK: &str =
 /// Measures every strategy in impls/ and writes results/local/STAMP/: tables, samples, the machine.
 ///
 /// Builds all of them, checks that all compute the same bits, watches the memory of each, and then times them in shuffled
-/// rounds until the ratios are known as well as was asked for. Ctrl-C keeps what was measured. Paths are taken from the folder
-/// that you are in.
+/// rounds until the ratios are known as well as was asked for. A strategy that needs a program which is not on PATH is left out,
+/// and its row says so. Ctrl-C keeps what was measured. Paths are taken from the folder that you are in.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "compare", version, after_help = EXAMPLES, max_term_width = 120, args_conflicts_with_subcommands = true)]
 pub(crate) struct Options {
