@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use bench::entrants::lines;
+use bench::entrants::manifest::{Manifest, Needs};
 use bench::entrants::name::Name;
 use bench::text::splice::{self, Part};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
@@ -233,6 +234,12 @@ pub(crate) fn every_strategy_explains_itself(root: &Path) {
             "{}: its tests/laws.rs says `does_not_balance`, and its README does not have the word `balance`",
             package.name
         );
+        let manifest = Manifest::read(&root.join("impls"), &package.name).unwrap_or_else(|error| panic!("{error}"));
+        if let Some(Needs { program, install }) = manifest.package.metadata.fanout.needs {
+            let is_name = !program.is_empty() && !program.contains('/');
+            assert!(is_name && !install.is_empty(), "{}: `needs` names a program, and how to have it", package.name);
+            assert!(readme.contains(&program), "{}: its README does not say that it needs {program}", package.name);
+        }
         let source = read(folder.join("src/lib.rs"));
         let documentation: Vec<_> = source.lines().take_while(|line| line.starts_with("//!")).collect();
         let decided = documentation.iter().any(|line| line.starts_with("//! Decisions: "));
