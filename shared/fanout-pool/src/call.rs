@@ -11,7 +11,7 @@ use crate::options::CallOptions;
 use crate::share::SharedBytes;
 use crate::slot::{Call, Seat, Starts};
 use crate::state::Loss;
-use crate::task::{Task, identity};
+use crate::task::{Task, called};
 use crate::ticket::Ticket;
 use crate::worker::Asked;
 
@@ -58,8 +58,8 @@ impl<T: Task> Submitted<T> {
                 return Ok(Err(if seat.is_closing() { CallError::Closed } else { CallError::Cancelled }));
             }
             // Before a process is started for nothing.
-            if let Some(reason) = self.shared.refusal(identity::<T>) {
-                return Ok(Err(refused::<T>(&reason)));
+            if let Some(reason) = self.shared.refusal(|| called::<T>(input)) {
+                return Ok(Err(refused::<T>(input, &reason)));
             }
             let worker = seat.take()?;
             let pid = worker.id();
@@ -98,7 +98,7 @@ impl<T: Task> Submitted<T> {
                         // Workers can be had. It is this call that they are lost over, or what it shares.
                         Err(error @ StartError::Lost { stage: Stage::Loading | Stage::Waiting, .. }) => {
                             if matches!(error, StartError::Lost { stage: Stage::Loading, .. }) {
-                                self.shared.refuse(identity::<T>(), &error.to_string());
+                                self.shared.refuse(called::<T>(input), &error.to_string());
                             }
                             return Ok(Err(death.take().unwrap_or(CallError::NotStarted(error))));
                         }

@@ -11,7 +11,7 @@ use crate::error::{Broken, CallError, Crossing, Outcome, caught};
 use crate::protocol::{Ask, HELLO, Head, Identity, Kind, REPLY, Request, Violation, check_hello, decode_reply};
 use crate::share::{Kept, Loaded, SharedBytes};
 use crate::state::State;
-use crate::task::{Task, identity};
+use crate::task::{Task, called, called_name, identity};
 use crate::transfer::{Frame, Incoming, Outgoing, ReceiveError, Transfer};
 
 /// Bounds the time from a process's start to its hello. When it passes, the process is killed and the start is an
@@ -103,7 +103,7 @@ impl Conversation {
             self.channel.words.forget();
         }
         self.forget_dropped()?;
-        let task = self.identity::<T>();
+        let task = self.identity::<T>(input);
         self.share(ordered, task)?;
         let head =
             Request { ask: Ask::Call, attempt: ordered.attempt, length: 0, limit, shared: ordered.shared.id, task };
@@ -131,11 +131,11 @@ impl Conversation {
                 self.settle()?;
                 self.enter(State::Asked, ordered.deadline.map(|deadline| deadline.max(TAKE_PATIENCE)));
                 if let Some(reason) = self.hear_taken(call, ordered.deadline)? {
-                    return Ok(Err(self.refused::<T>(&reason, ordered)));
+                    return Ok(Err(self.refused::<T>(input, &reason, ordered)));
                 }
             }
             (_, Asked::Taken) => {}
-            (_, Asked::Refused(reason)) => return Ok(Err(self.refused::<T>(&reason, ordered))),
+            (_, Asked::Refused(reason)) => return Ok(Err(self.refused::<T>(input, &reason, ordered))),
         }
         let head = self.hear(call, limit)?;
         self.state = State::Sending;
@@ -160,8 +160,9 @@ impl Conversation {
         Ok(Err(failure))
     }
 
-    fn identity<T: Task>(&mut self) -> Identity {
+    fn identity<T: Task>(&mut self, input: &T::Input) -> Identity {
         match self.asked {
+            _ if T::relays(input).is_some() => called::<T>(input),
             Some((asked, identity)) if asked == TypeId::of::<T>() => identity,
             _ => self.asked.insert((TypeId::of::<T>(), identity::<T>())).1,
         }
@@ -260,10 +261,10 @@ impl Conversation {
     }
 
     /// No other worker would take the call either.
-    fn refused<T: Task>(&mut self, reason: &str, ordered: &Ordered<'_>) -> CallError {
+    fn refused<T: Task>(&mut self, input: &T::Input, reason: &str, ordered: &Ordered<'_>) -> CallError {
         self.enter(State::Idle, None);
-        ordered.shared.refuse(identity::<T>(), reason);
-        refused::<T>(reason)
+        ordered.shared.refuse(called::<T>(input), reason);
+        refused::<T>(input, reason)
     }
 
     /// The head of the reply to `call`, in which an output has at most `limit` bytes.
@@ -393,8 +394,8 @@ impl Frame for Asking<'_> {
 }
 
 /// Why no worker runs this task.
-pub(crate) fn refused<T: Task>(reason: &str) -> CallError {
-    CallError::Refused { reason: format!("`{}`: {reason}", T::name()) }
+pub(crate) fn refused<T: Task>(input: &T::Input, reason: &str) -> CallError {
+    CallError::Refused { reason: format!("`{}`: {reason}", called_name::<T>(input)) }
 }
 
 fn load_patience(length: u64) -> Duration {

@@ -220,6 +220,7 @@ mod pool;
 mod port;
 mod process;
 mod protocol;
+mod relay;
 mod role;
 mod scheduler;
 mod serve;
@@ -240,15 +241,16 @@ pub use map::{Map, Unordered};
 pub use memory::{HUGE_PAGE, with_huge_pages};
 pub use options::CallOptions;
 pub use pool::{Builder, Input, Output, Pool, Workers};
+pub use relay::{Relay, Relayed, TaskId};
 pub use role::is_worker;
 pub use serve::{Setup, worker};
-pub use share::{Encoded, Numbers, Share, Shared};
+pub use share::{Encoded, Encoder, Numbers, Share, Shared};
 #[doc(hidden)]
 pub use task::{Function, Itself};
 pub use task::{Here, IntoTask, Task};
 #[cfg(feature = "json")]
 pub use transfer::Json;
-pub use transfer::{Bytes, Incoming, Outgoing, PIECE, Raw, ReceiveError, Transfer};
+pub use transfer::{Bytes, Incoming, Outgoing, PIECE, Raw, ReceiveError, Stream, Transfer};
 
 /// The README's programs, as tests.
 #[cfg(doctest)]

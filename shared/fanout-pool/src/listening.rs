@@ -70,7 +70,7 @@ pub fn listens<T: Task<Shared = u8, Input = usize>>(
     for index in 0..CALLS {
         // As a call does.
         if let Some(reason) = shared.bytes.refusal(identity::<T>) {
-            heard.push(Ok(Err(refused::<T>(&reason))));
+            heard.push(Ok(Err(refused::<T>(&index, &reason))));
             continue;
         }
         let ordered = Ordered { shared: &shared.bytes, attempt: 0, deadline: None };

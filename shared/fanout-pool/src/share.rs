@@ -217,6 +217,38 @@ impl<S: Share + ?Sized> Shared<S> {
     }
 }
 
+/// The encoded bytes of a shared value that comes in pieces, from another host say. What is written to it is held once, as
+/// [`Shared::new`] would.
+#[derive(Default)]
+pub struct Encoder(Spill);
+
+impl Encoder {
+    /// The value, whole, for a [`Relay`](crate::Relay).
+    ///
+    /// # Errors
+    ///
+    /// When there is no memory for it.
+    pub fn finish(self) -> io::Result<Shared<[u8]>> {
+        self.0.finish().map(Shared::of)
+    }
+}
+
+impl Write for Encoder {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoder").field("written", &self.0.written).finish_non_exhaustive()
+    }
+}
+
 impl Shared<()> {
     /// What tasks that share nothing have.
     pub fn nothing() -> Self {
@@ -229,6 +261,26 @@ fn not_shared(reason: &str) -> CallError {
 }
 
 impl<S: ?Sized> Shared<S> {
+    /// Its encoded bytes from there on, as many as there are up to `most`: to give it to another host in pieces, where an
+    /// [`Encoder`] takes them.
+    ///
+    /// # Errors
+    ///
+    /// When the file in memory that holds them cannot be read.
+    pub fn encoded_piece(&self, from: u64, most: usize) -> io::Result<Vec<u8>> {
+        let left = self.encoded_len().saturating_sub(from);
+        let length = most.min(usize::try_from(left).unwrap_or(usize::MAX));
+        match &self.bytes.kept {
+            _ if length == 0 => Ok(Vec::new()),
+            Kept::Here(bytes) => Ok(bytes[from as usize..][..length].to_vec()),
+            Kept::File { file, .. } => {
+                let mut piece = vec![0; length];
+                std::os::unix::fs::FileExt::read_exact_at(file, &mut piece, from)?;
+                Ok(piece)
+            }
+        }
+    }
+
     /// How many bytes it has, encoded.
     pub fn encoded_len(&self) -> u64 {
         self.bytes.kept.length()

@@ -81,6 +81,13 @@ pub trait Task: 'static {
     fn answer(shared: &Self::Shared, input: Self::Input, here: &mut Here, to: Outgoing<'_>) -> io::Result<()> {
         Self::call(shared, input, here).send(to)
     }
+
+    /// The name of the task in whose place this one stands, and what tells it from others.
+    #[doc(hidden)]
+    fn relays(input: &Self::Input) -> Option<(&str, [u64; 2])> {
+        let _itself = input;
+        None
+    }
 }
 
 /// Where a call runs: its worker, in the worker.
@@ -117,6 +124,19 @@ impl Here {
 impl fmt::Debug for Here {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Here").field("attempt", &self.attempt).finish_non_exhaustive()
+    }
+}
+
+/// What is called: the task, or the one in whose place it stands.
+pub(crate) fn called<T: Task>(input: &T::Input) -> Identity {
+    T::relays(input).map_or_else(identity::<T>, |(_, [name, build])| Identity { name, build })
+}
+
+/// Its name.
+pub(crate) fn called_name<T: Task>(input: &T::Input) -> &str {
+    match T::relays(input) {
+        Some((name, _)) => name,
+        None => T::name(),
     }
 }
 

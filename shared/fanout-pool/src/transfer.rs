@@ -1,7 +1,7 @@
 //! How values cross from one process to the other.
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, BufRead, Write};
 use std::mem::MaybeUninit;
 
 use bytemuck::Pod;
@@ -36,7 +36,7 @@ pub const PIECE: usize = 256 << 10;
 /// the whole.
 ///
 /// ```
-/// use std::io::{self, Write};
+/// use std::io::{self, BufRead, Write};
 /// use fanout_pool::{Incoming, Outgoing, ReceiveError, Transfer};
 ///
 /// struct Picture {
@@ -282,6 +282,59 @@ impl Incoming<'_> {
 impl fmt::Debug for Incoming<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Incoming").field("left", &self.left()).finish_non_exhaustive()
+    }
+}
+
+/// A value that comes over something else than a worker's channel, such as a [`Relay`](crate::Relay)'s: so many bytes of a
+/// reader, as what their type is received from.
+///
+/// ```
+/// use fanout_pool::{Stream, Transfer};
+///
+/// let crossed = b"\x03one, and more";
+/// let text = String::receive(Stream::new(&crossed[..], 4).incoming())?;
+/// assert_eq!(text, "one");
+/// # Ok::<(), fanout_pool::ReceiveError>(())
+/// ```
+#[derive(Debug)]
+pub struct Stream<R> {
+    reader: R,
+    left: u64,
+}
+
+impl<R: BufRead> Stream<R> {
+    /// The next `length` bytes of the reader.
+    pub fn new(reader: R, length: u64) -> Self {
+        Stream { reader, left: length }
+    }
+
+    /// What is received from it. An error of the reader, or its end, is [`Lost`](ReceiveError::Lost).
+    pub fn incoming(&mut self) -> Incoming<'_> {
+        Incoming::new(self)
+    }
+}
+
+impl<R: BufRead> Source for Stream<R> {
+    fn left(&self) -> u64 {
+        self.left
+    }
+
+    fn fill(&mut self, mut buffer: &mut [MaybeUninit<u8>]) -> Result<(), Broken> {
+        while !buffer.is_empty() {
+            let ready = self.reader.fill_buf().map_err(Broken::System)?;
+            if ready.is_empty() {
+                return Err(Broken::Closed);
+            }
+            let count = ready.len().min(buffer.len());
+            let (filled, rest) = buffer.split_at_mut(count);
+            for (place, byte) in filled.iter_mut().zip(ready) {
+                place.write(*byte);
+            }
+            self.reader.consume(count);
+            self.left -= count as u64;
+            buffer = rest;
+        }
+        Ok(())
     }
 }
 

@@ -12,6 +12,7 @@ use fanout_pool::{
 use kernel::{Context, Exit, KeyError, Outcome, Stage};
 
 use crate::portable::{Codec, Portable};
+use crate::remote;
 
 /// The task that expands a key of a `W`. All keys share the job, which each worker is sent once.
 #[derive(Debug)]
@@ -85,12 +86,21 @@ pub fn serve(jobs: &[Served]) {
     fanout_pool::worker().entries(jobs.iter().copied()).serve();
 }
 
+/// Where the token of a cluster's broker may be, in the environment of callers and agents. Workers do not have it.
+pub const TOKEN_VARIABLE: &str = "FANOUT_TOKEN";
+
 /// A pool of processes as a strategy is told to have it. How many there are is the strategy's.
 pub fn pool(context: &Context) -> Builder {
     let command = &context.worker_command;
     let options = CallOptions::new().retries(1);
     let options = context.deadline.map_or(options.clone(), |deadline| options.deadline(deadline));
-    Pool::builder().program(&command.program).arg0(&command.name).args(&command.arguments).options(options)
+    // What a key starts has no use for the token of a cluster.
+    Pool::builder()
+        .env_remove(TOKEN_VARIABLE)
+        .program(&command.program)
+        .arg0(&command.name)
+        .args(&command.arguments)
+        .options(options)
 }
 
 /// A pool of processes that expands keys, batch after batch.
@@ -122,8 +132,8 @@ impl KeyPool {
         }
         let shared = match self.shared(workload) {
             Ok(shared) => shared,
-            Err(error) => {
-                let told = |_| Err(KeyError::NotStarted(io::Error::other(format!("`{}`: {error}", W::NAME))));
+            Err(reason) => {
+                let told = |_| Err(KeyError::NotStarted(io::Error::other(reason.clone())));
                 return (0..keys).map(told).collect();
             }
         };
@@ -145,8 +155,8 @@ impl KeyPool {
     }
 
     /// The job as the workers have it already, if they do.
-    fn shared<W: Portable>(&mut self, workload: &Arc<W>) -> Result<Shared<W>, CallError> {
-        let new = Shared::new(&**workload)?;
+    fn shared<W: Portable>(&mut self, workload: &Arc<W>) -> Result<Shared<W>, String> {
+        let new = remote::encoded(&**workload)?;
         let last = self.last.take().and_then(|last| last.downcast::<Shared<W>>().ok());
         let shared = last.map(|last| *last).filter(|last| *last == new).unwrap_or(new);
         self.last = Some(Box::new(shared.clone()));

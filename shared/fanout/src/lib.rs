@@ -36,6 +36,7 @@ pub mod crossing;
 pub mod declared;
 mod keys;
 mod portable;
+pub mod remote;
 
 /// The page's snippets, as tests.
 #[cfg(doctest)]
@@ -43,10 +44,13 @@ mod portable;
 pub struct YourOwnJob;
 
 pub use fanout_pool::{
-    Broken, HUGE_PAGE, Incoming as Body, Outgoing as Answer, PIECE, ReceiveError, is_worker, with_huge_pages,
+    Broken, Bytes, CallError, CallOptions, Encoder, HUGE_PAGE, Incoming as Body, Outgoing as Answer, PIECE, Pool,
+    ReceiveError, Relay, Relayed, Shared, Stream, TaskId, is_worker, with_huge_pages,
 };
-pub use kernel::{Context, Exit, Join, KeyError, Outcome, Runs, Stage, StartError, Strategy, WorkerCommand, Workload};
-pub use keys::{Expand, Expanded, Key, KeyPool, Served, job, key_error, pool, serve};
+pub use kernel::{
+    Cluster, Context, Exit, Join, KeyError, Outcome, Runs, Stage, StartError, Strategy, WorkerCommand, Workload,
+};
+pub use keys::{Expand, Expanded, Key, KeyPool, Served, TOKEN_VARIABLE, job, key_error, pool, serve};
 pub use portable::{Codec, Portable, Postcard, Raw};
 
 #[doc(no_inline)]
