@@ -316,6 +316,18 @@ pub fn live_children(process: u32) -> Vec<u32> {
     processes().into_iter().filter(is_live).map(|(pid, ..)| pid).collect()
 }
 
+/// Those of them that are workers. A strategy may have other children as well: a broker.
+pub fn live_workers(process: u32) -> Vec<u32> {
+    let is_other = |pid: &u32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        // One whose first thread has ended has no arguments any more.
+        !line.is_empty() && !line.split(|&byte| byte == 0).any(|argument| argument == b"--fanout-worker")
+    };
+    let mut children = live_children(process);
+    children.retain(|child| !is_other(child));
+    children
+}
+
 /// The children of a process that have ended, and that it has not waited for.
 pub fn zombies(process: u32) -> Vec<u32> {
     let ended = processes().into_iter().filter(|&(_, parent, state)| parent == process && state == 'Z');

@@ -8,9 +8,11 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use fanout::Portable;
+use kernel::Strategy;
 use workloads::{Asked, BUILT_IN, Facts, Fill, Job, Parameters, Rng, Skew};
 
 use crate::checks::Wanted;
+use crate::cluster::{self, ClusterOptions};
 use crate::{Fault, memory};
 
 /// Overrides the number of workers where no flag does.
@@ -80,6 +82,9 @@ pub(crate) struct Options {
     /// How long one key may run; for strategies that run keys in processes
     #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub(crate) deadline: Option<Duration>,
+
+    #[command(flatten)]
+    pub(crate) cluster: ClusterOptions,
 
     /// How many batches to run after one start: the first is cold, the rest are warm
     #[arg(long, value_name = "N", default_value = "1", value_parser = workers, allow_negative_numbers = true)]
@@ -185,16 +190,20 @@ impl Options {
     /// # Errors
     ///
     /// What to print, and the status to exit with.
-    pub(crate) fn read(name: &str, processes: bool) -> Result<Self, Usage> {
-        let matches = Options::named(name).try_get_matches().map_err(Usage::from_clap)?;
+    pub(crate) fn read<S: Strategy>(name: &str) -> Result<Self, Usage> {
+        let matches = Options::named::<S>(name).try_get_matches().map_err(Usage::from_clap)?;
         let options = Options::from_arg_matches(&matches).map_err(Usage::from_clap)?;
-        options.check(processes)?;
+        options.check::<S>()?;
         Ok(options)
     }
 
     /// The command line of the strategy `name`.
-    pub(crate) fn named(name: &str) -> Command {
+    pub(crate) fn named<S: Strategy>(name: &str) -> Command {
         Options::command()
+            .mut_args(|arg| {
+                let hide = !S::CLUSTER && cluster::FLAGS.contains(&arg.get_id().as_str());
+                if hide { arg.hide(true) } else { arg }
+            })
             .name(name.to_owned())
             .about(format!("Runs a keyed job by the strategy `{name}`, and tells how long it took."))
             .after_help(EXAMPLES.replace("NAME", name))
@@ -205,8 +214,9 @@ impl Options {
         Wanted { digest: self.digest, expect: self.expect.clone(), dump: self.dump, by_key: false, key_digests: None }
     }
 
-    pub(crate) fn check(&self, processes: bool) -> Result<(), Usage> {
-        if self.deadline.is_some() && !processes {
+    pub(crate) fn check<S: Strategy>(&self) -> Result<(), Usage> {
+        self.cluster.check(S::CLUSTER)?;
+        if self.deadline.is_some() && !S::PROCESSES {
             return Err(Usage::wrong(
                 "--deadline cannot be kept by this strategy: a thread cannot be stopped from outside. Pick one that \
                  runs keys in processes",
@@ -301,13 +311,25 @@ impl JobOptions {
     ///
     /// As there.
     pub fn workers_for(&self, keys: usize) -> Result<NonZeroUsize, String> {
-        let asked = match (self.workers, env::var_os(WORKERS_VARIABLE)) {
-            (Some(workers), _) => workers,
-            (None, Some(text)) => workers(&text.to_string_lossy())
-                .map_err(|expected| format!("the environment variable {WORKERS_VARIABLE} is {text:?}: {expected}"))?,
-            (None, None) => thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
-        };
+        let cpus = || thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let asked = self.workers_asked()?.unwrap_or_else(cpus);
         Ok(NonZeroUsize::new(keys).map_or(asked, |keys| asked.min(keys)))
+    }
+
+    /// What the flag says, or else the variable.
+    fn workers_asked(&self) -> Result<Option<NonZeroUsize>, String> {
+        match (self.workers, env::var_os(WORKERS_VARIABLE)) {
+            (Some(workers), _) => Ok(Some(workers)),
+            (None, Some(text)) => workers(&text.to_string_lossy())
+                .map(Some)
+                .map_err(|expected| format!("the environment variable {WORKERS_VARIABLE} is {text:?}: {expected}")),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// The same as an answer to the user.
+    pub(crate) fn wanted(&self) -> Result<Option<NonZeroUsize>, Usage> {
+        self.workers_asked().map_err(|message| Usage::wrong(&message))
     }
 
     /// The same with a tenth of the values, unless a number of them was asked for.

@@ -246,7 +246,8 @@ pub fn t2_a_refused_thread_is_an_error_or_a_shortfall<S: Subject>(binary: &Binar
         for failure in failed {
             assert!(failure["reason"].as_str().unwrap().starts_with("could not be started"), "{failure}");
         }
-        assert!(*tasks == 1 || failed.len() < 200, "twenty tasks, and no key came back: {output:?}");
+        // A broker has threads of its own, and may leave no room for any other.
+        assert!(*tasks == 1 || S::CLUSTER || failed.len() < 200, "twenty tasks, and no key came back: {output:?}");
         let mut whole = Digest::new();
         for key in (0..200).filter(|&key| !failed.iter().any(|failure| failure["key"] == key)) {
             whole.add(fill.key_bytes(key), &fill.output_bytes(&fill.expand(key)));
@@ -480,6 +481,16 @@ pub fn agrees<S: Runs<W>, W: Verifiable + Debug>(strategy: &mut S, workload: W) 
         let same = workload.output_bytes(output) == workload.output_bytes(&expected);
         assert!(same, "key {key} of {workload:?} differs");
     }
+}
+
+/// The digest of those keys of `fill` that came back, one after the other: no more than one output is there at a time.
+pub fn digest_of_fill(keys: usize, count: u64, came_back: impl Fn(usize) -> bool) -> String {
+    let fill = Fill(job(keys, count, Skew::Uniform));
+    let mut digest = Digest::new();
+    for key in (0..keys).filter(|&key| came_back(key)) {
+        digest.add(fill.key_bytes(key), &fill.output_bytes(&fill.expand(key)));
+    }
+    digest.hex()
 }
 
 /// The digest of the keys that came back.

@@ -10,6 +10,7 @@ mod allocator;
 pub mod alone;
 mod checks;
 mod cli;
+mod cluster;
 #[cfg(target_os = "linux")]
 pub mod failures;
 mod fault;

@@ -80,7 +80,8 @@ impl<S: RunsAll + Runs<Faulty> + Runs<J::Workload>, J: Declared> Runnable for &P
             |options, own, workload, out| {
                 let workers = options.job.workers_for(workload.keys()).map_err(|message| Usage::wrong(&message))?;
                 let report = report::<J>(self.name, self.called, own, &workload, workers);
-                Ok(run::<S, _, look::Own<J>>(options, workers, workload, report, own.wanted(options), out))
+                let context = options.context::<S>(workers)?;
+                Ok(run::<S, _, look::Own<J>>(options, &context, workload, report, own.wanted(options), out))
             },
         )
     }
@@ -111,7 +112,10 @@ fn program<S: RunsAll + Runs<Faulty>, J: Declared>(
     serve(J::served());
     let name = pair.name;
     let with = || {
-        let (options, own) = OwnOptions::read(name, pair.called, S::PROCESSES)?;
+        let (options, own) = OwnOptions::read::<S>(name, pair.called)?;
+        if let Some(served) = options.agent::<S>(name) {
+            return served;
+        }
         if options.job.workload() != JOB {
             return of_built_in::<S>(name, &options, &mut io::stdout());
         }

@@ -22,10 +22,11 @@ use crate::{Fault, Faulty, memory};
 /// The status is 0 if all keys came back whole, 1 if some did not or the strategy could not start, 2 for wrong usage.
 pub fn main<S: RunsAll + Runs<Faulty>>(name: &str) -> ExitCode {
     serve(None);
-    ends(
-        name,
-        Options::read(name, S::PROCESSES).and_then(|options| of_built_in::<S>(name, &options, &mut io::stdout())),
-    )
+    let run = |options: Options| match options.agent::<S>(name) {
+        Some(served) => served,
+        None => of_built_in::<S>(name, &options, &mut io::stdout()),
+    };
+    ends(name, Options::read::<S>(name).and_then(run))
 }
 
 /// Serves keys, in a process that is a worker: of all that is built in, and of one more.
@@ -103,7 +104,8 @@ impl Batches<'_> {
         memory::check(&workload, processes, self.options.job.sized_by())
             .map_err(|error| Usage::wrong(&error.to_string()))?;
         let Batches { options, workers, report, out } = self;
-        Ok(run::<S, W, look::BuiltIn>(options, workers, workload, report, options.wanted(), out))
+        let context = options.context::<S>(workers)?;
+        Ok(run::<S, W, look::BuiltIn>(options, &context, workload, report, options.wanted(), out))
     }
 }
 
@@ -123,7 +125,7 @@ impl<S: RunsAll> Use<S> for Batches<'_> {
 /// Runs some batches, and reports on them to `out`.
 pub(crate) fn run<S: Runs<W>, W: Workload, L: Look<W>>(
     options: &Options,
-    workers: NonZeroUsize,
+    context: &Context,
     workload: W,
     mut report: Report,
     wanted: Wanted,
@@ -133,7 +135,7 @@ pub(crate) fn run<S: Runs<W>, W: Workload, L: Look<W>>(
     let mut checks = Checks::new(wanted);
     if workload.keys() == 0 {
         checks.batch::<W, L>(&workload, &[], out);
-    } else if let Err(error) = batches::<S, W, L>(options, workers, workload, &mut report, &mut checks, out) {
+    } else if let Err(error) = batches::<S, W, L>(options, context, workload, &mut report, &mut checks, out) {
         complain(&name, format_args!("could not start: {error}"));
         return ExitCode::FAILURE;
     }
@@ -160,21 +162,22 @@ pub(crate) fn run<S: Runs<W>, W: Workload, L: Look<W>>(
 /// The clocks: start, each batch's run and drop, stop. Everything else happens between them.
 fn batches<S: Runs<W>, W: Workload, L: Look<W>>(
     options: &Options,
-    workers: NonZeroUsize,
+    context: &Context,
     workload: W,
     report: &mut Report,
     checks: &mut Checks,
     out: &mut dyn Write,
 ) -> Result<(), StartError> {
-    let context = Context::new(workers).with_deadline(options.deadline);
+    let workers = context.workers;
     let workload = Arc::new(workload);
-    let (strategy, start_ns) = timed(|| S::start(&context));
+    let (strategy, start_ns) = timed(|| S::start(context));
     let mut strategy = strategy?;
     report.start_ns = start_ns;
     let mut told = None;
     for _ in 0..options.repeat.get() {
         let (outcomes, run_ns) = timed(|| strategy.run(&workload));
-        // Strategies that start their workers for each batch know it only now.
+        // Strategies that start their workers for each batch, or whose hosts come and go, know it only now.
+        report.workers = strategy.at_once().unwrap_or(report.workers);
         let shortfall = strategy.shortfall().map(ToString::to_string);
         if let Some(reason) = shortfall.filter(|reason| told.as_ref() != Some(reason)) {
             complain(&report.strategy, format_args!("fewer than {workers} workers could be started: {reason}"));

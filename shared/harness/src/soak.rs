@@ -21,7 +21,7 @@ use rustix::process::{Resource, Rlimit, Signal, getrlimit, kill_process, setrlim
 use workloads::{Fill, Job, Parameters, Skew, Verifiable};
 
 use crate::alone::{
-    self, Holdings, SOON, left_alive, live_children, mark, raw, settled, tell, whereabouts, within, zombies,
+    self, Holdings, SOON, left_alive, live_workers, mark, raw, settled, tell, whereabouts, within, zombies,
 };
 use crate::fault::Struck;
 use crate::laws::{Binary, Subject};
@@ -244,7 +244,7 @@ impl Soak {
         let deadline = (random.below(3) == 0).then_some(DEADLINE);
         let context = binary.context(workers).with_deadline(deadline);
         self.step(format!("at the start of the round with seed {seed}"));
-        let before = Holdings::now();
+        let before = Holdings::after(|| drop(S::start(&context)));
         let mut strategy = S::start(&context).map_err(|error| format!("it did not start: {error}"))?;
         quiet(&mut strategy, workers)?;
         let level = Holdings::now();
@@ -548,7 +548,7 @@ impl Attack {
             }
             thread::sleep(Duration::from_micros(random.between(100, self.pace)));
             let (kills, stops) = (self.kills - hits.kills, self.stops - hits.stops);
-            let workers = live_children(process::id());
+            let workers = live_workers(process::id());
             if kills + stops == 0 || workers.is_empty() {
                 continue;
             }
@@ -566,7 +566,7 @@ impl Attack {
             }
         }
         // A strategy may take a process that is still dying for alive.
-        within(SOON, || live_children(process::id()).iter().all(|live| !killed.contains(live)).then_some(()));
+        within(SOON, || live_workers(process::id()).iter().all(|live| !killed.contains(live)).then_some(()));
         hits
     }
 

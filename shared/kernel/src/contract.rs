@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::ffi::OsString;
 use std::fmt;
+use std::io;
 use std::num::NonZeroUsize;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
@@ -118,6 +119,9 @@ pub trait Strategy: Sized + Send {
     /// these strategies accept one.
     const PROCESSES: bool = false;
 
+    /// Whether keys can run on other hosts. Only these strategies accept a [`Cluster`].
+    const CLUSTER: bool = false;
+
     /// Starts what all batches share.
     ///
     /// # Errors
@@ -129,6 +133,22 @@ pub trait Strategy: Sized + Send {
     /// Why fewer workers run than were asked for, if so.
     fn shortfall(&self) -> Option<&StartError> {
         None
+    }
+
+    /// How many keys run at once, where others than the caller say so: the hosts of a cluster.
+    fn at_once(&self) -> Option<usize> {
+        None
+    }
+
+    /// Serves callers on [`Context::cluster`] with `workers` keys at once, in place of running a job: the process is there
+    /// for that alone. It returns when the first caller has ended; if it is to stay, only over an error or a signal.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot serve, or the strategy runs keys on this host alone.
+    fn agent(_: &Context, stay: bool) -> Result<(), StartError> {
+        let _how_long = stay;
+        Err(StartError::new(io::Error::other("this strategy runs keys on this host alone")))
     }
 }
 
@@ -151,12 +171,16 @@ pub struct Context {
     pub worker_command: WorkerCommand,
     /// How long one key may run. Only strategies with [`Strategy::PROCESSES`] can keep it.
     pub deadline: Option<Duration>,
+    /// The hosts on which keys are to run, if not on this one alone. Only for strategies with [`Strategy::CLUSTER`].
+    pub cluster: Option<Cluster>,
+    /// What is told of hosts that come and go, one line each. Strategies do not print.
+    pub tell: Option<fn(&str)>,
 }
 
 impl Context {
     /// `workers` keys at once, worker processes that are this program again, no deadline.
     pub fn new(workers: NonZeroUsize) -> Self {
-        Context { workers, worker_command: WorkerCommand::this_program(), deadline: None }
+        Context { workers, worker_command: WorkerCommand::this_program(), deadline: None, cluster: None, tell: None }
     }
 
     /// The same with another command for worker processes.
@@ -167,6 +191,11 @@ impl Context {
     /// The same with a deadline for each key.
     pub fn with_deadline(self, deadline: Option<Duration>) -> Self {
         Context { deadline, ..self }
+    }
+
+    /// The same on a cluster, with where to tell of its hosts.
+    pub fn with_cluster(self, cluster: Option<Cluster>, tell: fn(&str)) -> Self {
+        Context { cluster, tell: Some(tell), ..self }
     }
 }
 
@@ -199,6 +228,28 @@ impl WorkerCommand {
     pub fn of(program: impl Into<PathBuf>) -> Self {
         let program = program.into();
         WorkerCommand { name: program.clone().into(), program, arguments: Vec::new() }
+    }
+}
+
+/// Hosts that are there already, and wait for a job.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Cluster {
+    /// The addresses of its brokers, as the strategy's client takes them. Several are of one cluster, any of which may be lost.
+    pub brokers: Vec<String>,
+    /// What callers and agents prove themselves with.
+    pub token: String,
+    /// A file with the certificates that the brokers' are signed with, where the system does not know those.
+    pub ca: Option<PathBuf>,
+    /// How many keys the user wants to run at once, if that was said: else as many as the hosts have room for.
+    pub wanted: Option<NonZeroUsize>,
+}
+
+/// Without the token, which belongs in no log.
+impl fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Cluster { brokers, ca, wanted, token: _ } = self;
+        let mut shown = f.debug_struct("Cluster");
+        shown.field("brokers", brokers).field("ca", ca).field("wanted", wanted).finish_non_exhaustive()
     }
 }
 

@@ -48,7 +48,7 @@ mod digest;
 mod ordered;
 mod outcome;
 
-pub use contract::{Context, Join, Runs, StartError, Strategy, WorkerCommand, Workload};
+pub use contract::{Cluster, Context, Join, Runs, StartError, Strategy, WorkerCommand, Workload};
 pub use digest::Digest;
 pub use ordered::{from_workers, in_key_order};
 pub use outcome::{Exit, KeyError, Outcome, Stage};

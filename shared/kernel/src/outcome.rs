@@ -60,6 +60,24 @@ pub enum KeyError {
         reason: String,
     },
 
+    /// It failed on another host.
+    #[error("on {host}: {error}")]
+    OnHost {
+        /// The host.
+        host: String,
+        /// What happened there.
+        error: Box<KeyError>,
+    },
+
+    /// As many hosts as a key may cost were lost while they had it.
+    #[error("given up after {tries} tries, {}", Hosts(.hosts))]
+    HostsLost {
+        /// Which, as far as they are known.
+        hosts: Vec<String>,
+        /// How often it was tried.
+        tries: u64,
+    },
+
     /// The process that asked for the key could not hold its output.
     #[error("this process had no memory for the output of {bytes} bytes")]
     NoMemory {
@@ -166,6 +184,18 @@ struct StderrTail<'a>(&'a str);
 impl fmt::Display for StderrTail<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() { Ok(()) } else { write!(f, "; its last words: {}", self.0.trim_end()) }
+    }
+}
+
+/// Hosts as a part of a message.
+struct Hosts<'a>(&'a [String]);
+
+impl fmt::Display for Hosts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [] => f.write_str("and no host has said that it had it"),
+            hosts => write!(f, "lost with {}", hosts.join(" and ")),
+        }
     }
 }
 

@@ -26,7 +26,7 @@ pub fn p05_seven_stopped_workers_are_dropped_within_a_second<S: Subject>(binary:
     let before = Holdings::now();
     let mut strategy = binary.start::<S>(7);
     agrees(&mut strategy, Fill(job(14, 10, Skew::Uniform)));
-    for worker in live_children(process::id()) {
+    for worker in live_workers(process::id()) {
         kill_process(raw(worker), Signal::STOP).unwrap();
     }
     let took = timed(|| drop(strategy));

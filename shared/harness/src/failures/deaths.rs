@@ -42,7 +42,7 @@ pub fn p01_workers_killed_while_they_send_at_random_moments_lose_no_key<S: Subje
     let faulty = of(30, 100_000, specials);
     let length = length::<S, _>(binary, &faulty);
     clean_after(&binary.context(WORKERS), |strategy: &mut S| {
-        killed_at_random(
+        killed_at_random::<S>(
             length,
             |workers| vec![workers[random(workers.len())]],
             || {
@@ -71,22 +71,22 @@ pub fn p02_workers_killed_while_they_compute_at_random_moments_lose_no_key<S: Su
     let sum = || Sum(job(30, 20_000, Skew::Zipf));
     let length = length::<S, _>(binary, &Arc::new(sum()));
     clean_after(&binary.context(WORKERS), |strategy: &mut S| {
-        killed_at_random(length, |workers| vec![workers[random(workers.len())]], || agrees(strategy, sum()));
+        killed_at_random::<S>(length, |workers| vec![workers[random(workers.len())]], || agrees(strategy, sum()));
     });
 }
 
 /// No key had them.
 pub fn p02_workers_killed_while_idle_lose_no_key<S: Subject>(binary: &Binary) {
     clean_after(&binary.context(WORKERS), |strategy: &mut S| {
-        let workers = live_children(process::id()).len();
-        for _ in 0..ROUNDS {
-            let idle = live_children(process::id());
+        let workers = live_workers(process::id()).len();
+        for _ in 0..often::<S>() {
+            let idle = live_workers(process::id());
             assert_eq!(idle.len(), workers);
             killed(&idle);
             agrees(strategy, Fill(job(10, 100, Skew::Uniform)));
             let others = |now: &Vec<u32>| now.len() == idle.len() && idle.iter().all(|worker| !now.contains(worker));
-            let replaced = within(SOON, || Some(live_children(process::id())).filter(others));
-            assert!(replaced.is_some(), "{idle:?} became {:?}", live_children(process::id()));
+            let replaced = within(SOON, || Some(live_workers(process::id())).filter(others));
+            assert!(replaced.is_some(), "{idle:?} became {:?}", live_workers(process::id()));
         }
     });
 }
@@ -158,7 +158,7 @@ pub fn p03_the_last_words_hold_what_a_panic_said<S: Subject>(binary: &Binary) {
 /// It has nothing to answer with, and nobody killed it.
 pub fn p03_a_worker_that_closed_its_descriptors_is_not_told_as_killed<S: Subject>(binary: &Binary) {
     clean_after(&binary.context(WORKERS), |strategy: &mut S| {
-        rounds(|round| {
+        rounds::<S>(|round| {
             // At once, and a while after it.
             let kinds = [FaultKind::CloseAll, [FaultKind::Mark, FaultKind::Slow][round % 2]];
             let faulty = of(6, 100, kinds.map(|kind| fault(3, kind)).to_vec());
@@ -185,7 +185,7 @@ pub fn p04_all_workers_killed_at_once_lose_no_key<S: Subject>(binary: &Binary) {
     let wait = || Wait::from(job(30, 2_000, Skew::Uniform));
     let length = length::<S, _>(binary, &Arc::new(wait()));
     clean_after(&binary.context(WORKERS), |strategy: &mut S| {
-        killed_at_random(length, <[u32]>::to_vec, || agrees(strategy, wait()));
+        killed_at_random::<S>(length, <[u32]>::to_vec, || agrees(strategy, wait()));
     });
 }
 
@@ -196,8 +196,8 @@ pub fn p04_workers_killed_again_and_again_leave_an_outcome_for_every_key<S: Subj
         let (outcomes, hits) = thread::scope(|scope| {
             let killer = scope.spawn(|| {
                 let mut hits = 0;
-                while hits < ROUNDS && !over.load(Ordering::Relaxed) {
-                    let workers = live_children(process::id());
+                while hits < often::<S>() && !over.load(Ordering::Relaxed) {
+                    let workers = live_workers(process::id());
                     hits += usize::from(!workers.is_empty());
                     killed(&workers);
                 }
@@ -224,7 +224,7 @@ pub fn p18_the_end_of_a_worker_after_its_answer_costs_no_key_a_try<S: Subject>(b
     for kind in [FaultKind::DieAfter, FaultKind::PanicDropping] {
         for workers in [1, WORKERS] {
             clean_after(&binary.context(workers), |strategy: &mut S| {
-                rounds(|round| {
+                rounds::<S>(|round| {
                     let dies_once =
                         |key| fault(key, FaultKind::Kill).once(&format!("{kind:?}-{workers}-{round}-{key}"));
                     let first = (0..10).filter(|key| key % 3 < 2);

@@ -16,7 +16,7 @@ pub fn p08_workers_end_with_a_killed_parent<S: Subject>(binary: &Binary) {
 pub fn p08_workers_end_with_a_parent_killed_at_a_random_moment<S: Subject>(binary: &Binary) {
     let flags = "--keys 30 --count 10000 --workers 3";
     let length = timed(|| drop(binary.run(flags)));
-    for _ in 0..ROUNDS {
+    for _ in 0..often::<S>() {
         let mut parent = binary.command(flags).stdout(Stdio::null()).spawn().unwrap();
         thread::sleep(length.mul_f64(random(1000) as f64 / 1000.0));
         parent.kill().unwrap();
@@ -85,9 +85,9 @@ pub fn p14_a_strategy_outlives_the_thread_it_was_started_on<S: Subject>(binary: 
     clean_after(&binary.context(1), |_: &mut S| {
         let start = || binary.start::<S>(WORKERS);
         let mut strategy = thread::scope(|scope| scope.spawn(start).join().unwrap());
-        let workers = live_children(process::id());
+        let workers = live_workers(process::id());
         agrees(&mut strategy, Fill(job(9, 100, Skew::Uniform)));
-        assert_eq!(live_children(process::id()), workers, "workers ended with the thread");
+        assert_eq!(live_workers(process::id()), workers, "workers ended with the thread");
         let once = of(9, 100, vec![fault(4, FaultKind::Kill).once("once")]);
         let (strategy, outcomes) = thread::scope(|scope| {
             let run = || {
@@ -104,7 +104,7 @@ pub fn p14_a_strategy_outlives_the_thread_it_was_started_on<S: Subject>(binary: 
 /// Neither holds the other's channels open, whichever ends first.
 pub fn p14_two_strategies_run_at_once<S: Subject>(binary: &Binary) {
     clean_after(&binary.context(WORKERS), |first: &mut S| {
-        for _ in 0..ROUNDS {
+        for _ in 0..often::<S>() {
             let mut second = binary.start::<S>(2);
             thread::scope(|scope| {
                 scope.spawn(|| agrees(first, Fill(job(20, 1_000, Skew::Zipf))));
@@ -135,7 +135,7 @@ pub fn p14_a_hundred_starts_and_drops_leave_nothing<S: Subject>(binary: &Binary)
 /// panic is a strategy that has just lost some workers and has others.
 pub fn p14_dropped_by_a_panic_it_leaves_nothing<S: Subject>(binary: &Binary) {
     clean_after(&binary.context(1), |_: &mut S| {
-        for _ in 0..ROUNDS {
+        for _ in 0..often::<S>() {
             let owner = || {
                 let mut strategy = binary.start::<S>(WORKERS);
                 let outcomes =
@@ -150,9 +150,9 @@ pub fn p14_dropped_by_a_panic_it_leaves_nothing<S: Subject>(binary: &Binary) {
 /// Stopped in a key, or while idle: a signal is the only thing that ends them.
 pub fn p21_stopped_workers_end_with_a_killed_parent<S: Subject>(binary: &Binary) {
     for third in ["stop", "mark"] {
-        rounds(|round| {
+        rounds::<S>(|round| {
             let mut parent = busy(binary, &format!("{third}-{round}"), third, |_| {});
-            for worker in live_children(parent.id()) {
+            for worker in live_workers(parent.id()) {
                 // One whose key is done may have ended by now.
                 let _already_gone = kill_process(raw(worker), Signal::STOP);
             }
@@ -178,12 +178,12 @@ pub fn p21_what_a_key_started_ends_with_its_worker<S: Subject>(binary: &Binary) 
         });
     });
     clean_after_orphans(&binary.context(WORKERS), |strategy: &mut S| {
-        rounds(|round| {
+        rounds::<S>(|round| {
             let faulty = of(6, 10, vec![fault(1, FaultKind::LeaveChild).once(&format!("left-{round}"))]);
             let outcomes = thread::scope(|scope| {
                 scope.spawn(|| {
                     tools_there();
-                    killed(&live_children(process::id()));
+                    killed(&live_workers(process::id()));
                 });
                 strategy.run(&faulty)
             });
@@ -196,10 +196,10 @@ pub fn p21_what_a_key_started_ends_with_its_worker<S: Subject>(binary: &Binary) 
 /// The workers do. What a key started is a limit where its parent is killed: the system ends the worker, and nobody is
 /// left to end the rest of the worker's group.
 pub fn p21_workers_end_with_a_killed_parent_whose_key_started_something<S: Subject>(binary: &Binary) {
-    rounds(|round| {
+    rounds::<S>(|round| {
         let mut parent = busy(binary, &round.to_string(), "leave-child", |_| {});
         tools_there();
-        let workers = live_children(parent.id());
+        let workers = live_workers(parent.id());
         parent.kill().unwrap();
         parent.wait().unwrap();
         let still = || workers.iter().copied().filter(|&worker| alone::is_alive(worker)).collect::<Vec<_>>();
@@ -252,7 +252,7 @@ pub fn p22_an_interrupt_that_the_program_handles_costs_no_key_a_try<S: Subject>(
         right_but(&faulty, outcomes, &[]);
         return;
     }
-    rounds(|round| {
+    rounds::<S>(|round| {
         let part = round.to_string();
         let mut program = alone::play(binary.test, &part);
         let program = program.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -293,9 +293,9 @@ pub fn p25_a_forked_copy_of_the_program_leaves_its_workers_alone<S: Subject>(bin
     for what in ["exits", "drops", "runs"] {
         clean_after_orphans(&binary.context(1), |_: &mut S| {
             let mut strategy = Some(binary.start::<S>(WORKERS));
-            rounds(|_| {
+            rounds::<S>(|_| {
                 agrees(strategy.as_mut().unwrap(), Fill(job(9, 100, Skew::Uniform)));
-                let workers = live_children(process::id());
+                let workers = live_workers(process::id());
                 let child = forked(|| {
                     match what {
                         "exits" => {}
@@ -305,9 +305,9 @@ pub fn p25_a_forked_copy_of_the_program_leaves_its_workers_alone<S: Subject>(bin
                     0
                 });
                 assert_eq!(status_of(child), Some(0), "the child that {what}");
-                assert_eq!(live_children(process::id()), workers, "after the child that {what}");
+                assert_eq!(live_workers(process::id()), workers, "after the child that {what}");
                 agrees(strategy.as_mut().unwrap(), Fill(job(9, 100, Skew::Uniform)));
-                assert_eq!(live_children(process::id()), workers, "after the child that {what}");
+                assert_eq!(live_workers(process::id()), workers, "after the child that {what}");
             });
         });
     }

@@ -148,7 +148,7 @@ pub fn p07_a_thread_that_logs_in_an_idle_worker_is_not_held_up<S: Subject>(binar
             let outcomes = strategy.run(&faulty);
             right_but(&faulty, outcomes, &[]);
             // A worker that ends with its key takes its threads with it.
-            if !live_children(process::id()).is_empty() {
+            if !live_workers(process::id()).is_empty() {
                 all_there(&[mark(&name)]);
             }
         });
@@ -160,7 +160,7 @@ pub fn p17_a_key_that_forks_and_returns_twice_is_never_mixed<S: Subject>(binary:
     // Within what the channel buffers, and far beyond it.
     for count in [10, 500_000] {
         clean_after_orphans(&binary.context(WORKERS), |strategy: &mut S| {
-            rounds(|_| {
+            rounds::<S>(|_| {
                 let faulty = of(6, count, vec![fault(1, FaultKind::Fork), fault(4, FaultKind::Fork)]);
                 let start = Instant::now();
                 let outcomes = strategy.run(&faulty);
@@ -176,7 +176,7 @@ pub fn p17_a_key_that_forks_and_returns_twice_is_never_reported_as_mixed<S: Subj
     let flags = "--keys 6 --count 500000 --workers 3 --format json --digest";
     let whole = binary.run(flags);
     assert!(whole.status.success(), "{whole:?}");
-    rounds(|_| {
+    rounds::<S>(|_| {
         let output = binary.run(&format!("{flags} --fault 2:fork"));
         assert!(output.status.success(), "{output:?}");
         assert_eq!(json(&output)["digest"], json(&whole)["digest"]);
@@ -187,14 +187,14 @@ pub fn p17_a_key_that_forks_and_returns_twice_is_never_reported_as_mixed<S: Subj
 /// Not the key that the worker has then, nor the one that it is asked for next, in this batch or another.
 pub fn p18_what_a_child_writes_into_the_channel_costs_no_key<S: Subject>(binary: &Binary) {
     clean_after_orphans(&binary.context(1), |strategy: &mut S| {
-        rounds(|_| {
+        rounds::<S>(|_| {
             let faults = [(0, FaultKind::ChildWrites), (1, FaultKind::Slow), (3, FaultKind::ChildWrites)];
             let faulty = of(4, 100, faults.map(|(key, kind)| fault(key, kind)).to_vec());
             let outcomes = strategy.run(&faulty);
             right_but(&faulty, outcomes, &[]);
             // The second child has written when only workers are left.
             let writing = || {
-                let workers = live_children(process::id());
+                let workers = live_workers(process::id());
                 let mut below = workers.iter().flat_map(|&worker| live_children(worker));
                 below.next().is_some()
             };
@@ -223,7 +223,7 @@ pub fn p20_no_words_reach_a_channel_where_standard_streams_were_closed<S: Subjec
             rustix::io::close(i32::from(digit - b'0'));
         }
     }
-    rounds(|_| {
+    rounds::<S>(|_| {
         let mut strategy = binary.start::<S>(WORKERS);
         let faulty = of(12, 100, (0..12).map(|key| fault(key, FaultKind::Print)).collect());
         for _ in 0..2 {

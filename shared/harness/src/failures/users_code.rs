@@ -12,7 +12,7 @@ pub fn p23_a_panic_beside_the_key_is_its_failure_alone<S: Subject>(binary: &Bina
         (FaultKind::PanicDecoding, "panicked: in the parent: a fault where the output is decoded"),
     ] {
         clean_after(&binary.context(WORKERS), |strategy: &mut S| {
-            let workers = live_children(process::id());
+            let workers = live_workers(process::id());
             let faulty = of(9, 100, vec![fault(2, kind), fault(5, kind)]);
             let outcomes = strategy.run(&faulty);
             for key in [2, 5] {
@@ -20,7 +20,7 @@ pub fn p23_a_panic_beside_the_key_is_its_failure_alone<S: Subject>(binary: &Bina
                 assert!(error.starts_with(told), "{kind:?}: {error}");
             }
             right_but(&faulty, outcomes, &[2, 5]);
-            assert_eq!(live_children(process::id()), workers, "{kind:?} cost a worker");
+            assert_eq!(live_workers(process::id()), workers, "{kind:?} cost a worker");
         });
     }
 }
@@ -28,12 +28,12 @@ pub fn p23_a_panic_beside_the_key_is_its_failure_alone<S: Subject>(binary: &Bina
 /// It has been sent by then: no key fails, and the worker lives on.
 pub fn p23_a_panic_where_an_output_is_dropped_costs_nothing<S: Subject>(binary: &Binary) {
     clean_after(&binary.context(WORKERS), |strategy: &mut S| {
-        rounds(|_| {
-            let workers = live_children(process::id());
+        rounds::<S>(|_| {
+            let workers = live_workers(process::id());
             let faulty = of(9, 100, (0..9).map(|key| fault(key, FaultKind::PanicDropping)).collect());
             let outcomes = strategy.run(&faulty);
             right_but(&faulty, outcomes, &[]);
-            assert_eq!(live_children(process::id()), workers, "a panic cost a worker");
+            assert_eq!(live_workers(process::id()), workers, "a panic cost a worker");
         });
     });
 }
@@ -48,9 +48,9 @@ pub fn p23_a_workload_that_cannot_cross_fails_the_rest_at_once<S: Subject>(binar
         (FaultKind::FailLoading, "faulty"),
     ] {
         clean_after(&binary.context(WORKERS), |strategy: &mut S| {
-            let workers = live_children(process::id());
+            let workers = live_workers(process::id());
             none_starts(strategy, kind, told);
-            assert_eq!(live_children(process::id()), workers, "{kind:?} cost a worker");
+            assert_eq!(live_workers(process::id()), workers, "{kind:?} cost a worker");
         });
     }
 }
@@ -74,7 +74,7 @@ pub fn p23_a_workload_that_ends_every_worker_fails_the_rest_at_once<S: Subject>(
 /// It had not been taken: the key has the try left that its own death costs.
 pub fn p23_a_worker_that_dies_while_it_loads_costs_no_key<S: Subject>(binary: &Binary) {
     clean_after(&binary.context(1), |strategy: &mut S| {
-        rounds(|round| {
+        rounds::<S>(|round| {
             let once = |kind| fault(0, kind).once(&format!("{kind:?}-{round}"));
             let faulty = of(3, 100, vec![once(FaultKind::AbortLoading), once(FaultKind::Kill)]);
             let outcomes = strategy.run(&faulty);

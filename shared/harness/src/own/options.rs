@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::builder::PossibleValuesParser;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches};
+use kernel::Strategy;
 use workloads::BUILT_IN;
 
 use super::JOB;
@@ -48,11 +49,11 @@ impl OwnOptions {
     /// # Errors
     ///
     /// What to print, and the status to exit with.
-    pub(crate) fn read(name: &str, called: &str, processes: bool) -> Result<(Options, OwnOptions), Usage> {
+    pub(crate) fn read<S: Strategy>(name: &str, called: &str) -> Result<(Options, OwnOptions), Usage> {
         let workloads = BUILT_IN.iter().map(|facts| facts.name).chain([JOB]);
-        let built_in = Options::named(name).mut_args(|arg| {
+        let built_in = Options::named::<S>(name).mut_args(|arg| {
             let is_its = OF_BUILT_IN.contains(&arg.get_id().as_str());
-            arg.hide(is_its)
+            if is_its { arg.hide(true) } else { arg }
         });
         let command = OwnOptions::augment_args(built_in)
             .about(format!("Runs the job `{called}` by the strategy `{name}`, and tells how long it took."))
@@ -72,7 +73,7 @@ impl OwnOptions {
             let flag = if flag == "rest" { "" } else { &flag.replace('_', "-") };
             return Err(Usage::wrong(&format!("--{flag}: {why}")));
         }
-        options.check(processes)?;
+        options.check::<S>()?;
         Ok((options, own))
     }
 
