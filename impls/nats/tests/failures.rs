@@ -1,0 +1,4 @@
+//! What `nats` survives.
+#![cfg(target_os = "linux")]
+
+harness::failures!(nats::Nats);
