@@ -9,6 +9,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
 use bench::entrants::contender::strategies;
+use bench::entrants::manifest::lacking;
 use bench::entrants::notebook::{FOLDER, SAME_BITS};
 use cargo_metadata::Message;
 use xxhash_rust::xxh3::xxh3_128;
@@ -49,7 +50,11 @@ fn root() -> &'static Path {
 fn programs() -> &'static BTreeMap<String, PathBuf> {
     static PROGRAMS: OnceLock<BTreeMap<String, PathBuf>> = OnceLock::new();
     PROGRAMS.get_or_init(|| {
-        let names = strategies(&root().join("impls")).unwrap();
+        let impls = root().join("impls");
+        let mut names = strategies(&impls).unwrap();
+        // scripts/test.sh says which.
+        let lacking = lacking(&impls, &names).unwrap();
+        names.retain(|name| lacking.iter().all(|lacks| lacks.strategy != *name));
         // Beside what cargo builds for this test, wherever that is.
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

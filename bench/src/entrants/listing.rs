@@ -33,18 +33,8 @@ pub fn strategies(impls: &Path) -> Result<Vec<Listed>, ManifestError> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
-
-    fn impls(manifests: &[(&str, &str)]) -> tempfile::TempDir {
-        let impls = tempfile::tempdir().unwrap();
-        for (name, manifest) in manifests {
-            fs::create_dir(impls.path().join(name)).unwrap();
-            fs::write(impls.path().join(name).join("Cargo.toml"), manifest).unwrap();
-        }
-        impls
-    }
+    use crate::entrants::manifest::tests::impls;
 
     #[test]
     fn every_strategy_is_described_by_its_manifest() {

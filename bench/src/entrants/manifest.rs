@@ -149,10 +149,11 @@ pub fn lacking(impls: &Path, names: &[String]) -> Result<Vec<Lacking>, ManifestE
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn impls(manifests: &[(&str, &str)]) -> tempfile::TempDir {
+    /// A folder of strategies with these manifests.
+    pub(crate) fn impls(manifests: &[(&str, &str)]) -> tempfile::TempDir {
         let impls = tempfile::tempdir().unwrap();
         for (name, manifest) in manifests {
             fs::create_dir(impls.path().join(name)).unwrap();

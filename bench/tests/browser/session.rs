@@ -13,7 +13,7 @@ use thirtyfour::support::base64_decode;
 use thirtyfour::{RequestData, SessionId};
 
 /// What fetches the tools, and names the version of axe-core.
-const FETCHED_BY: &str = include_str!("../../../scripts/browser-tools.sh");
+const FETCHED_BY: &str = include_str!("../../../scripts/test-tools.sh");
 
 /// Where the tools are.
 pub(crate) struct Tools {
@@ -50,7 +50,7 @@ pub(crate) fn tools() -> Option<Tools> {
     let missing = missing.join(", no ");
     let _ = writeln!(
         io::stderr(),
-        "no {missing} (scripts/browser-tools.sh fetches them): the page of a run was not tried in a browser"
+        "no {missing} (scripts/test-tools.sh fetches them): the page of a run was not tried in a browser"
     );
     None
 }

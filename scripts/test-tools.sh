@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Fetches what bench/tests/browser needs besides cargo, where that can be done: a browser with its driver, and axe-core.
-# What is still missing then, the test says.
+# Fetches what tests need besides cargo, where that can be done: the broker of impls/nats, and for bench/tests/browser a browser
+# with its driver, and axe-core. What is still missing then, scripts/test.sh and the browser's test say.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,11 +11,15 @@ tools=$PWD/target/tools
 mkdir -p "$tools/tmp"
 
 # Once: a machine without a network need not wait for it every time.
-if ! { command -v chromium && command -v chromedriver; } >/dev/null && [ "$(id -u)" = 0 ] &&
+if ! { command -v chromium && command -v chromedriver && command -v nats-server; } >/dev/null && [ "$(id -u)" = 0 ] &&
     command -v apt-get >/dev/null && [ ! -e "$tools/apt-get-was-asked" ]; then
     touch "$tools/apt-get-was-asked"
-    { apt-get update && apt-get install -y --no-install-recommends chromium chromium-driver fonts-dejavu-core; } \
-        >/dev/null 2>&1 </dev/null || true
+    apt-get update >/dev/null 2>&1 </dev/null || true
+    # Apart: one that cannot be had keeps none from the others.
+    for packages in 'chromium chromium-driver fonts-dejavu-core' nats-server faketime; do
+        # shellcheck disable=SC2086 # they are words
+        apt-get install -y --no-install-recommends $packages >/dev/null 2>&1 </dev/null || true
+    done
 fi
 if [ ! -e "$tools/$axe/axe.min.js" ] && command -v npm >/dev/null; then
     rm -rf "$tools/tmp/axe" && mkdir "$tools/tmp/axe"
