@@ -88,7 +88,8 @@ impl Caller {
             ack_policy: AckPolicy::Explicit,
             ack_wait: ACK_WAIT,
             max_deliver: MOST_TRIES,
-            max_ack_pending: self.wanted.map_or(-1, |wanted| wanted as i64),
+            // Agents have no more keys than slots. With a limit of as many, a slot was seen to wait for a whole batch.
+            max_ack_pending: -1,
             // As many slots may wait for a key at once.
             max_waiting: 1 << 20,
             ..pull::Config::default()
