@@ -21,7 +21,7 @@ if command -v shellcheck >/dev/null; then shellcheck scripts/*.sh .ci/run; fi
 scripts/test-tools.sh
 cargo fmt --all --check
 rustfmt --edition 2024 --check shared/workloads/src/*.rs # a macro names them, where cargo fmt does not look
-cargo clippy --locked --workspace --all-targets -- -D warnings
+for which in --all-targets --test=losses; do cargo clippy --locked --workspace "$which" -- -D warnings; done
 # Apart: the browser test's driver gives serde a feature by which an Rc may cross to a process.
 all=(--locked --workspace --exclude fanout)
 command -v nats-server >/dev/null || { all+=(--exclude nats) && say "no nats-server (see CONTRIBUTING.md): no nats"; }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_nats::Subject;
 use bytes::Bytes;
-use fanout::{Portable, Stream, remote};
+use fanout::{Portable, Stream, not_started, remote};
 use futures_util::future::join_all;
 use kernel::{KeyError, Outcome};
 use tokio::runtime::Handle;
@@ -78,22 +78,23 @@ pub(crate) fn run<W: Portable>(
     let offered = Mutex::new(offered);
     let mut course = Course::new(caller, on, number, limits, events.clone());
     let ended = thread::scope(|scope| {
-        for started in 0..RECEIVERS.min(keys) {
+        let start = || {
             let receive = || receive::<W>(caller, on, &offered, &outcomes, &events);
-            let thread = thread::Builder::new().name("nats-receiver".into()).spawn_scoped(scope, receive);
-            match thread {
-                Err(error) if started == 0 => return format!("no thread to receive outputs: {error}"),
-                Err(_) => break,
-                Ok(_) => {}
+            thread::Builder::new().name("nats-receiver".into()).spawn_scoped(scope, receive).map(drop)
+        };
+        let ended = match start() {
+            Ok(()) => {
+                // Fewer will do.
+                let _refused = (1..RECEIVERS.min(keys)).try_for_each(|_| start());
+                course.run(&happened, &offers)
             }
-        }
-        let ended = course.run(&happened, &offers);
+            Err(error) => format!("no thread to receive outputs: {error}"),
+        };
         // The receivers end with these: also those that wait for a piece, or have more to receive.
         drop(offers);
         caller.members.end(number);
         ended
     });
-    caller.members.end(number);
     caller.has_leftovers.store(course.left > 0 || !course.failed.is_empty(), Ordering::Relaxed);
     on.spawn(caller.beat());
     let mut outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -102,10 +103,6 @@ pub(crate) fn run<W: Portable>(
     }
     let missing = || KeyError::NotStarted(io::Error::other(ended.clone()));
     outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| Err(missing()))).collect()
-}
-
-fn not_started<T>(keys: usize, reason: &str) -> Vec<Outcome<T>> {
-    (0..keys).map(|_| Err(KeyError::NotStarted(io::Error::other(reason.to_owned())))).collect()
 }
 
 /// Makes sure that there is a stream, and that nothing is left in it of a batch that ended early. It is not emptied without need:

@@ -24,11 +24,11 @@ use std::sync::Arc;
 use fanout::Portable;
 use kernel::{Context, Outcome, Runs, StartError, Strategy};
 
-use crate::local::Session;
+use crate::local::Started;
 
 /// A caller on a cluster. Dropping it tells the agents, and leaves nothing with the broker.
 pub struct Nats {
-    session: Session,
+    started: Started,
     context: Context,
     batches: u64,
 }
@@ -38,16 +38,16 @@ impl Strategy for Nats {
     const CLUSTER: bool = true;
 
     fn start(context: &Context) -> Result<Self, StartError> {
-        let session = Session::start(context)?;
-        Ok(Nats { session, context: context.clone(), batches: 0 })
+        let started = Started::start(context)?;
+        Ok(Nats { started, context: context.clone(), batches: 0 })
     }
 
     fn shortfall(&self) -> Option<&StartError> {
-        self.session.shortfall.as_ref()
+        self.started.shortfall.as_ref()
     }
 
     fn at_once(&self) -> Option<usize> {
-        self.session.slots()
+        self.started.slots()
     }
 
     fn agent(context: &Context, stay: bool) -> Result<(), StartError> {
@@ -58,6 +58,6 @@ impl Strategy for Nats {
 impl<W: Portable> Runs<W> for Nats {
     fn run(&mut self, workload: &Arc<W>) -> Vec<Outcome<W::Output>> {
         self.batches += 1;
-        self.session.run(workload, self.batches, &self.context)
+        self.started.run(workload, self.batches, &self.context)
     }
 }

@@ -4,8 +4,8 @@ use std::io;
 use std::mem;
 use std::sync::Arc;
 
-use fanout::{Pool, Portable};
-use kernel::{Context, KeyError, Outcome, StartError};
+use fanout::{Pool, Portable, not_started};
+use kernel::{Context, Outcome, StartError};
 
 use crate::agent::Agent;
 use crate::batch;
@@ -15,7 +15,7 @@ use crate::connect::connect;
 use crate::driver::{Driver, wait};
 
 /// A caller, and what it has started. It belongs to one process: a copy of it in a forked one does nothing.
-pub(crate) struct Session {
+pub(crate) struct Started {
     pub(crate) shortfall: Option<StartError>,
     parts: Option<Parts>,
     owner: u32,
@@ -35,11 +35,11 @@ struct Own {
     pool: Pool,
 }
 
-impl Session {
+impl Started {
     pub(crate) fn start(context: &Context) -> Result<Self, StartError> {
         let mut shortfall = None;
         let parts = Parts::start(context, &mut shortfall)?;
-        Ok(Session { shortfall, parts: Some(parts), owner: std::process::id() })
+        Ok(Started { shortfall, parts: Some(parts), owner: std::process::id() })
     }
 
     /// How many keys the cluster's hosts run at once; nothing if this machine is all of it.
@@ -57,12 +57,9 @@ impl Session {
         if workload.keys() == 0 {
             return Vec::new();
         }
-        let fail = |error: &dyn std::fmt::Display| {
-            let reason = error.to_string();
-            (0..workload.keys()).map(|_| Err(KeyError::NotStarted(io::Error::other(reason.clone())))).collect()
-        };
         if self.owner != std::process::id() {
-            return fail(&"this process was forked from the one that the cluster's caller belongs to");
+            let reason = "this process was forked from the one that the cluster's caller belongs to";
+            return not_started(workload.keys(), reason);
         }
         if self.parts.as_ref().and_then(|parts| parts.own.as_ref()).is_some_and(|own| own.broker.has_ended()) {
             self.parts.take().into_iter().for_each(Parts::end);
@@ -71,7 +68,7 @@ impl Session {
             Some(parts) => parts,
             None => match Parts::start(context, &mut self.shortfall) {
                 Ok(parts) => self.parts.insert(parts),
-                Err(error) => return fail(&error),
+                Err(error) => return not_started(workload.keys(), &error.to_string()),
             },
         };
         let outcomes = batch::run(&parts.caller, parts.driver.handle(), workload, number, context.deadline);
@@ -113,7 +110,7 @@ impl Parts {
     }
 }
 
-impl Drop for Session {
+impl Drop for Started {
     fn drop(&mut self) {
         let Some(parts) = self.parts.take() else { return };
         if self.owner != std::process::id() {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use async_nats::jetstream::{self, AckKind};
 use async_nats::{Message, StatusCode, Subscriber};
-use fanout::{CallError, CallOptions, Relay, key_error, remote};
+use fanout::{CallError, Relay, key_error, options, remote};
 use futures_util::StreamExt;
 use tokio::sync::watch;
 
@@ -206,10 +206,8 @@ async fn expand(agent: &Agent, offers: &mut Offers<'_>, key: Key, message: &jets
 
 /// What came of a key, and the output if it is sent with that.
 async fn ran(agent: &Agent, key: Key, Loaded { job, shared }: Loaded) -> (Offered, Vec<u8>) {
-    let options = CallOptions::new().retries(1);
-    let options = job.deadline.map_or(options.clone(), |deadline| options.deadline(deadline));
     let call = remote::call(job.task, key.index, key.limit);
-    let mut running = pin!(agent.pool().submit_with(Relay, &shared, call, options));
+    let mut running = pin!(agent.pool().submit_with(Relay, &shared, call, options(job.deadline)));
     let outcome = match tokio::time::timeout(MOMENT, &mut running).await {
         Ok(outcome) => outcome,
         Err(_) => {

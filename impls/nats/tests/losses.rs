@@ -139,6 +139,26 @@ fn printed(agent: &Running) -> usize {
 /// A caller and agents with two slots each, at one broker.
 const USUAL: [&str; 4] = ["broker", "caller", "node1", "node2"];
 
+/// A job on two hosts of two slots each, some keys of which are done.
+struct HalfWay<'a> {
+    broker: hosts::Broker<'a>,
+    agents: [Running; 2],
+    job: hosts::Marked,
+    caller: Running,
+    /// How long the caller has run: from now on something may be lost.
+    lost: Duration,
+}
+
+fn half_way(hosts: &Hosts, keys: usize, count: u64) -> HalfWay<'_> {
+    let broker = hosts.broker("broker");
+    let agents = ["node1", "node2"].map(|name| hosts.agent(name, 2, &broker.url));
+    let job = hosts.marked(keys, count);
+    let caller = hosts.caller(4, &broker.url, &job.flags());
+    job.reached(20);
+    let lost = caller.has_run();
+    HalfWay { broker, agents, job, caller, lost }
+}
+
 fn nothing_lost() {
     let hosts = Hosts::new(&USUAL);
     let broker = hosts.broker("broker");
@@ -151,12 +171,7 @@ fn nothing_lost() {
 
 fn an_agent_killed() {
     let hosts = Hosts::new(&USUAL);
-    let broker = hosts.broker("broker");
-    let [agent, _other] = ["node1", "node2"].map(|name| hosts.agent(name, 2, &broker.url));
-    let job = hosts.marked(60, 10_000);
-    let caller = hosts.caller(4, &broker.url, &job.flags());
-    job.reached(20);
-    let lost = caller.has_run();
+    let HalfWay { broker: _broker, agents: [agent, _other], job, caller, lost } = half_way(&hosts, 60, 10_000);
     agent.kill();
     let ended = caller.ends(PATIENCE);
     job.is_whole(&ended);
@@ -168,12 +183,7 @@ fn an_agent_killed() {
 
 fn a_host_lost() {
     let hosts = Hosts::new(&USUAL);
-    let broker = hosts.broker("broker");
-    let _agents = ["node1", "node2"].map(|name| hosts.agent(name, 2, &broker.url));
-    let job = hosts.marked(60, 10_000);
-    let caller = hosts.caller(4, &broker.url, &job.flags());
-    job.reached(20);
-    let lost = caller.has_run();
+    let HalfWay { broker: _broker, agents: _agents, job, caller, lost } = half_way(&hosts, 60, 10_000);
     if hosts.are_isolated("the cable of a host that is lost") {
         cable::pull(&hosts, hosts.host("node2"));
     }
@@ -190,12 +200,7 @@ fn a_cable_pulled_for_good() {
     if !hosts.are_isolated("a cable that is pulled for good") {
         return;
     }
-    let broker = hosts.broker("broker");
-    let _agents = ["node1", "node2"].map(|name| hosts.agent(name, 2, &broker.url));
-    let job = hosts.marked(60, 10_000);
-    let caller = hosts.caller(4, &broker.url, &job.flags());
-    job.reached(20);
-    let lost = caller.has_run();
+    let HalfWay { broker: _broker, agents: _agents, job, caller, lost } = half_way(&hosts, 60, 10_000);
     cable::pull(&hosts, hosts.host("node2"));
     let pulled = Instant::now();
     let ended = caller.ends(PATIENCE);
@@ -211,12 +216,7 @@ fn a_cable_pulled_and_put_back() {
     if !hosts.are_isolated("a cable that is pulled and put back") {
         return;
     }
-    let broker = hosts.broker("broker");
-    let _agents = ["node1", "node2"].map(|name| hosts.agent(name, 2, &broker.url));
-    let job = hosts.marked(60, 10_000);
-    let caller = hosts.caller(4, &broker.url, &job.flags());
-    job.reached(20);
-    let lost = caller.has_run();
+    let HalfWay { broker: _broker, agents: _agents, job, caller, lost } = half_way(&hosts, 60, 10_000);
     cable::pull(&hosts, hosts.host("node2"));
     // Long enough that connections go silent, and shorter than what means a loss.
     thread::sleep(Duration::from_secs(8));
@@ -262,12 +262,7 @@ fn the_callers_cable_pulled_and_put_back() {
     if !hosts.are_isolated("the cable of the caller") {
         return;
     }
-    let broker = hosts.broker("broker");
-    let _agents = ["node1", "node2"].map(|name| hosts.agent(name, 2, &broker.url));
-    let job = hosts.marked(40, 100_000);
-    let caller = hosts.caller(4, &broker.url, &job.flags());
-    job.reached(20);
-    let lost = caller.has_run();
+    let HalfWay { broker: _broker, agents: _agents, job, caller, lost } = half_way(&hosts, 40, 100_000);
     cable::pull(&hosts, hosts.host("caller"));
     thread::sleep(Duration::from_secs(8));
     cable::put_back(&hosts, hosts.host("caller"));
@@ -389,11 +384,7 @@ fn a_key_that_kills_every_agent() {
 
 fn the_broker_killed() {
     let hosts = Hosts::new(&USUAL);
-    let mut broker = hosts.broker("broker");
-    let _agents = ["node1", "node2"].map(|name| hosts.agent(name, 2, &broker.url));
-    let job = hosts.marked(100, 10_000);
-    let caller = hosts.caller(4, &broker.url, &job.flags());
-    job.reached(20);
+    let HalfWay { mut broker, agents: _agents, job, caller, lost: _ } = half_way(&hosts, 100, 10_000);
     broker.kill();
     let killed = Instant::now();
     let ended = caller.ends(GIVEN_UP + MARGIN);
@@ -416,12 +407,7 @@ fn the_broker_killed() {
 /// It has forgotten the keys, which nobody had told it twice.
 fn the_broker_restarted() {
     let hosts = Hosts::new(&USUAL);
-    let mut broker = hosts.broker("broker");
-    let _agents = ["node1", "node2"].map(|name| hosts.agent(name, 2, &broker.url));
-    let job = hosts.marked(60, 10_000);
-    let caller = hosts.caller(4, &broker.url, &job.flags());
-    job.reached(20);
-    let lost = caller.has_run();
+    let HalfWay { mut broker, agents: _agents, job, caller, lost } = half_way(&hosts, 60, 10_000);
     broker.kill();
     broker.start();
     let ended = caller.ends(PATIENCE);
@@ -804,12 +790,7 @@ fn the_callers_broker_of_three_killed() {
 
 fn an_agent_leaves() {
     let hosts = Hosts::new(&USUAL);
-    let broker = hosts.broker("broker");
-    let [agent, _other] = ["node1", "node2"].map(|name| hosts.agent(name, 2, &broker.url));
-    let job = hosts.marked(60, 10_000);
-    let caller = hosts.caller(4, &broker.url, &job.flags());
-    job.reached(20);
-    let lost = caller.has_run();
+    let HalfWay { broker: _broker, agents: [agent, _other], job, caller, lost } = half_way(&hosts, 60, 10_000);
     agent.signal(Signal::TERM);
     let left = agent.ends(MARGIN);
     assert_eq!(left.code(), Some(0), "{}", left.stderr());

@@ -12,7 +12,7 @@ use crate::protocol::{Ask, HELLO, Head, Identity, Kind, REPLY, Request, Violatio
 use crate::share::{Kept, Loaded, SharedBytes};
 use crate::state::State;
 use crate::task::{Task, called, called_name, identity};
-use crate::transfer::{Frame, Incoming, Outgoing, ReceiveError, Transfer};
+use crate::transfer::{Frame, Incoming, Outgoing, ReceiveError, Transfer, received_output};
 
 /// Bounds the time from a process's start to its hello. When it passes, the process is killed and the start is an
 /// error: without it, a program that does not know it should be a worker would be waited for as long as it runs. Hard
@@ -289,17 +289,7 @@ impl Conversation {
         let left = self.channel.left;
         // If `receive` overlooked that the worker is lost, it shows here.
         self.channel.skip_rest()?;
-        let not_crossed = |reason| Err(CallError::NotCrossed { value: Crossing::Output, reason });
-        Ok(match received {
-            Ok(Ok(output)) if left > 0 => {
-                let _told = caught(|| drop(output));
-                not_crossed(format!("{left} bytes were left of it"))
-            }
-            Ok(Ok(output)) => Ok(output),
-            Ok(Err(ReceiveError::NoMemory { bytes })) => Err(CallError::NoMemory { bytes }),
-            Ok(Err(error)) => not_crossed(error.to_string()),
-            Err(message) => Err(CallError::Panicked { message: format!("in the parent: {message}") }),
-        })
+        Ok(received_output(received, left))
     }
 }
 

@@ -8,7 +8,7 @@ use bytemuck::Pod;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::error::Broken;
+use crate::error::{Broken, CallError, Crossing, Outcome, caught};
 use crate::memory::{as_bytes, with_huge_pages};
 
 /// What a value that is sent while it is made is best written in, in bytes. It is all that the worker holds of such a
@@ -308,6 +308,21 @@ impl<R: BufRead> Stream<R> {
         Stream { reader, left: length }
     }
 
+    /// Receives an output, as a call of it would: if nothing can be made of its bytes, that is the outcome.
+    ///
+    /// # Errors
+    ///
+    /// When the reader fails, or ends before the length: there is no outcome then.
+    pub fn receive<T>(
+        &mut self,
+        receive: impl FnOnce(Incoming<'_>) -> Result<T, ReceiveError>,
+    ) -> Result<Outcome<T>, ReceiveError> {
+        match caught(|| receive(self.incoming())) {
+            Ok(Err(lost @ ReceiveError::Lost(_))) => Err(lost),
+            received => Ok(received_output(received, self.left)),
+        }
+    }
+
     /// What is received from it. An error of the reader, or its end, is [`Lost`](ReceiveError::Lost).
     pub fn incoming(&mut self) -> Incoming<'_> {
         Incoming::new(self)
@@ -335,6 +350,21 @@ impl<R: BufRead> Source for Stream<R> {
             buffer = rest;
         }
         Ok(())
+    }
+}
+
+/// What comes of an output that was received, not received or panicked over, with so many bytes left.
+pub(crate) fn received_output<T>(received: Result<Result<T, ReceiveError>, String>, left: u64) -> Outcome<T> {
+    let not_crossed = |reason| Err(CallError::NotCrossed { value: Crossing::Output, reason });
+    match received {
+        Ok(Ok(output)) if left > 0 => {
+            let _told = caught(|| drop(output));
+            not_crossed(format!("{left} bytes were left of it"))
+        }
+        Ok(Ok(output)) => Ok(output),
+        Ok(Err(ReceiveError::NoMemory { bytes })) => Err(CallError::NoMemory { bytes }),
+        Ok(Err(error)) => not_crossed(error.to_string()),
+        Err(message) => Err(CallError::Panicked { message: format!("in the parent: {message}") }),
     }
 }
 

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::io;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fanout_pool::registry::Entry;
 use fanout_pool::{
@@ -92,15 +93,24 @@ pub const TOKEN_VARIABLE: &str = "FANOUT_TOKEN";
 /// A pool of processes as a strategy is told to have it. How many there are is the strategy's.
 pub fn pool(context: &Context) -> Builder {
     let command = &context.worker_command;
-    let options = CallOptions::new().retries(1);
-    let options = context.deadline.map_or(options.clone(), |deadline| options.deadline(deadline));
     // What a key starts has no use for the token of a cluster.
     Pool::builder()
         .env_remove(TOKEN_VARIABLE)
         .program(&command.program)
         .arg0(&command.name)
         .args(&command.arguments)
-        .options(options)
+        .options(options(context.deadline))
+}
+
+/// How a key is called: tried once more if its worker dies.
+pub fn options(deadline: Option<Duration>) -> CallOptions {
+    let options = CallOptions::new().retries(1);
+    deadline.map_or(options.clone(), |deadline| options.deadline(deadline))
+}
+
+/// The outcomes of so many keys of which none could be started.
+pub fn not_started<T>(keys: usize, reason: &str) -> Vec<Outcome<T>> {
+    (0..keys).map(|_| Err(KeyError::NotStarted(io::Error::other(reason.to_owned())))).collect()
 }
 
 /// A pool of processes that expands keys, batch after batch.
@@ -132,10 +142,7 @@ impl KeyPool {
         }
         let shared = match self.shared(workload) {
             Ok(shared) => shared,
-            Err(reason) => {
-                let told = |_| Err(KeyError::NotStarted(io::Error::other(reason.clone())));
-                return (0..keys).map(told).collect();
-            }
+            Err(reason) => return not_started(keys, &reason),
         };
         let submit = |index| {
             let key = Key { workload: Some(Arc::clone(workload)), index };

@@ -50,7 +50,9 @@ pub use fanout_pool::{
 pub use kernel::{
     Cluster, Context, Exit, Join, KeyError, Outcome, Runs, Stage, StartError, Strategy, WorkerCommand, Workload,
 };
-pub use keys::{Expand, Expanded, Key, KeyPool, Served, TOKEN_VARIABLE, job, key_error, pool, serve};
+pub use keys::{
+    Expand, Expanded, Key, KeyPool, Served, TOKEN_VARIABLE, job, key_error, not_started, options, pool, serve,
+};
 pub use portable::{Codec, Portable, Postcard, Raw};
 
 #[doc(no_inline)]

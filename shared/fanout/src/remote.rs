@@ -2,12 +2,11 @@
 //! the workers of a pool, so that a host needs to know nothing of the job.
 
 use std::io::BufRead;
-use std::panic::{self, AssertUnwindSafe};
 
 use fanout_pool::{ReceiveError, Relayed, Shared, Stream, TaskId};
-use kernel::{KeyError, Outcome, Workload};
+use kernel::{Outcome, Workload};
 
-use crate::keys::Expand;
+use crate::keys::{Expand, key_error};
 use crate::portable::{Codec, Portable};
 
 /// What tells the task of a `W` from all others, on every host that has this build of the program.
@@ -35,22 +34,7 @@ pub fn call(task: TaskId, index: u64, limit: u64) -> Relayed {
 ///
 /// When the stream ended before its length. The key has no outcome then.
 pub fn output<W: Portable>(stream: &mut Stream<impl BufRead>) -> Result<Outcome<Output<W>>, ReceiveError> {
-    let received = panic::catch_unwind(AssertUnwindSafe(|| W::Codec::receive(stream.incoming())));
-    let left = stream.incoming().left();
-    Ok(match received {
-        Ok(Err(lost @ ReceiveError::Lost(_))) => return Err(lost),
-        Ok(Ok(output)) if left > 0 => {
-            let _told = panic::catch_unwind(AssertUnwindSafe(|| drop(output)));
-            Err(KeyError::NotCrossed { reason: format!("{left} bytes were left of it") })
-        }
-        Ok(Ok(output)) => Ok(output),
-        Ok(Err(ReceiveError::NoMemory { bytes })) => Err(KeyError::NoMemory { bytes }),
-        Ok(Err(error)) => Err(KeyError::NotCrossed { reason: error.to_string() }),
-        Err(payload) => {
-            let message = format!("in the parent: {}", KeyError::panic_message(payload));
-            Err(KeyError::Panicked { message })
-        }
-    })
+    stream.receive(W::Codec::receive).map(|outcome| outcome.map_err(key_error))
 }
 
 /// What a key of a `W` gives.

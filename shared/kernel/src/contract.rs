@@ -240,7 +240,7 @@ pub struct Cluster {
     pub token: String,
     /// A file with the certificates that the brokers' are signed with, where the system does not know those.
     pub ca: Option<PathBuf>,
-    /// How many keys the user wants to run at once, if that was said: else as many as the hosts have room for.
+    /// For how many keys at once a caller waits until it begins, if that was said: else it begins with its first host.
     pub wanted: Option<NonZeroUsize>,
 }
 
